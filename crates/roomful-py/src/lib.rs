@@ -1,0 +1,1 @@
+//! PyO3 conversion and nothing else: one submodule for each of media, hub and rtc.
