@@ -1,0 +1,216 @@
+"""What can be asked of a room. Written by edges and services, handled by `core.room.Room`; never does anything itself.
+
+Times are milliseconds of the wall clock (`_ms`), ids are the text ids that people meet on the wire.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping
+
+from roomful.core.permission import Permission, SubscriptionRules
+from roomful.core.track import AddTrack, DataTrackSpec, View
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Somebody enters, or enters again in place of an older session of the same identity."""
+
+    participant: str
+    """`PA_…`, made by the caller."""
+    identity: str
+    name: str = ""
+    metadata: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+    permission: Permission = field(default_factory=Permission)
+    kind: str = "standard"
+    kind_details: tuple[str, ...] = ()
+    auto_subscribe: bool = True
+    auto_subscribe_data: bool = True
+    adaptive_stream: bool = False
+    client: Mapping[str, str] = field(default_factory=dict[str, str])
+    client_protocol: int = 0
+    single_transport: bool = True
+    """v1: one peer connection which the client offers; False is v0 with two."""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Activate:
+    """Media is up: the participant becomes `active`."""
+
+    participant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    participant: str
+    reason: str
+    """A `core.events.LeaveReason` value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    participant: str
+    track: str
+    """`TR_…`, made by the caller; an existing one when `add` names it (a backup codec)."""
+    add: AddTrack
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """The engine matched a section to a track."""
+
+    track: str
+    mid: str
+    codec: str
+    rids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublish:
+    track: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    track: str
+    muted: bool
+    by: str | None = None
+    """The participant that asks; None is the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    participant: str
+    tracks: tuple[str, ...]
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetView:
+    participant: str
+    tracks: tuple[str, ...]
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class SetSubscriptionRules:
+    """Who may receive a publisher's tracks."""
+
+    participant: str
+    rules: SubscriptionRules
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateParticipant:
+    """None leaves a field as it is; an attribute with an empty value is removed."""
+
+    participant: str
+    name: str | None = None
+    metadata: str | None = None
+    attributes: Mapping[str, str] | None = None
+    permission: Permission | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateTrack:
+    """A publisher's own description of its track changed."""
+
+    track: str
+    features: tuple[str, ...] | None = None
+    width: int | None = None
+    height: int | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRoom:
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishData:
+    """A data track (LiveKit data tracks)."""
+
+    participant: str
+    track: str
+    """`DTR_…`"""
+    spec: DataTrackSpec
+
+
+@dataclass(frozen=True, slots=True)
+class UnpublishData:
+    participant: str
+    handle: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeData:
+    participant: str
+    track: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """Loudness from the engine: (participant, level 0.0–1.0, active)."""
+
+    levels: tuple[tuple[str, float, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaQuality:
+    participant: str
+    quality: str
+    """`lost`, `poor`, `good`, `excellent`"""
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What is watched of a track: for each codec [low, medium, high]."""
+
+    track: str
+    codecs: tuple[tuple[str, tuple[bool, bool, bool]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPaused:
+    participant: str
+    track: str
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPacket:
+    """The first packet of a track reached a subscriber."""
+
+    participant: str
+    track: str
+
+
+@dataclass(frozen=True, slots=True)
+class CannotSubscribe:
+    """No codec in common."""
+
+    participant: str
+    track: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passes: empty and departure timeouts, lost sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    reason: str = "room_deleted"
+
+
+Command = (
+    Join | Activate | Leave | Publish | Bind | Unpublish | Mute | Subscribe | SetView | SetSubscriptionRules
+    | UpdateParticipant | UpdateTrack | UpdateRoom | PublishData | UnpublishData | SubscribeData | Speaking
+    | MediaQuality | Demand | StreamPaused | FirstPacket | CannotSubscribe | Tick | Close
+)  # fmt: skip
