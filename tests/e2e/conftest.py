@@ -1,0 +1,128 @@
+"""A real server process and real browsers for the end-to-end tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from firefox import firefox
+from people import Person
+from playwright.async_api import Browser, async_playwright
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required",
+    "--auto-select-desktop-capture-source=Entire screen", "--disable-features=WebRtcHideLocalIpsWithMdns",
+]  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """A running `roomful serve`."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+
+def start_server(folder: Path, *extra: str, port: int | None = None) -> Server:
+    """Starts `roomful serve --dev` on free loopback ports and waits until it answers."""
+    port = port or free_port()
+    log = folder / "server.log"
+    env = {**os.environ, "ROOMFUL_DATA_DIR": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "roomful", "serve", "--dev", "--bind", "127.0.0.1", "--port", str(port),
+             "--rtc-udp-port", str(free_port()), "--rtc-tcp-port", str(free_port()), *extra],
+            stdout=out, stderr=subprocess.STDOUT, env=env,
+        )  # fmt: skip
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2):
+                return Server(process, port, log)
+        except OSError:
+            time.sleep(0.1)
+    stop_server(process)
+    raise AssertionError(f"the server did not answer:\n{log.read_text()[-4000:]}")
+
+
+def stop_server(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = start_server(tmp_path_factory.mktemp("server"))
+    yield running
+    text = running.log.read_text()
+    stop_server(running.process)
+    assert "panicked" not in text and "Traceback" not in text, text[-6000:]
+
+
+@pytest_asyncio.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    binary = shutil.which("chromium")
+    assert binary, "Debian's chromium is not installed: make test-setup"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=binary, args=CHROMIUM_FLAGS)
+        yield browser
+        await browser.close()
+
+
+Enter = Callable[..., Awaitable[Person]]
+
+
+@pytest_asyncio.fixture
+async def enter(server: Server, chromium: Browser) -> AsyncIterator[Enter]:
+    """`await enter("Ada", "room")`: a person in her own Chromium profile, or in Firefox, inside the room."""
+    async with AsyncExitStack() as stack:
+
+        async def one(name: str, room: str, *, browser: str = "chromium", query: str = "") -> Person:
+            url = f"{server.http}/?room={room}&name={name}&join=1{query}"
+            if browser == "firefox":
+                page = await stack.enter_async_context(firefox())
+                await page.goto(url)
+                return Person(name, page)
+            context = await chromium.new_context(permissions=["camera", "microphone"], locale="en-US")
+            stack.push_async_callback(context.close)
+            tab = await context.new_page()
+            await tab.goto(url)
+            return Person(name, tab)
+
+        yield one

@@ -1,0 +1,127 @@
+"""The main job: people in browsers see and hear each other, chat, share a screen, and survive bad moments."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from conftest import Enter
+from people import Person, everyone_sees_everyone, until
+
+pytestmark = pytest.mark.e2e
+
+
+async def test_two_chromiums_see_and_hear_each_other(enter: Enter) -> None:
+    ada = await enter("Ada", "tea")
+    bob = await enter("Bob", "tea")
+    await everyone_sees_everyone([ada, bob])
+
+
+async def test_firefox_and_two_chromiums_share_a_room(enter: Enter) -> None:
+    ada = await enter("Ada", "mixed")
+    fox = await enter("Fox", "mixed", browser="firefox")
+    bob = await enter("Bob", "mixed")
+    await everyone_sees_everyone([ada, bob, fox], within_s=45)
+
+
+async def test_somebody_who_leaves_is_gone_and_the_others_go_on(enter: Enter) -> None:
+    ada, bob, eve = [await enter(name, "leave") for name in ("Ada", "Bob", "Eve")]
+    await everyone_sees_everyone([ada, bob, eve], within_s=45)
+    await eve.page.evaluate("window.__roomful.room.disconnect()")
+
+    async def gone() -> bool:
+        return "Eve" not in await ada.received() and "Eve" not in await bob.received()
+
+    await until("Eve is gone", gone)
+    frames = (await ada.received())["Bob"]["camera"]["frames"]
+
+    async def more() -> bool:
+        return await ada.sees("Bob", more_than=frames + 10)
+
+    await until("Ada goes on seeing Bob", more)
+
+
+async def test_a_muted_camera_stops_and_comes_back(enter: Enter) -> None:
+    ada, bob = [await enter(name, "mute") for name in ("Ada", "Bob")]
+    await everyone_sees_everyone([ada, bob])
+    await bob.page.evaluate("window.__roomful.room.localParticipant.setCameraEnabled(false).then(() => true)")
+
+    async def muted() -> bool:
+        return bool(
+            await ada.page.evaluate(
+                "[...window.__roomful.room.remoteParticipants.values()].every(p => !p.isCameraEnabled)"
+            )
+        )
+
+    await until("Ada is told that Bob's camera is off", muted)
+    before = (await ada.received())["Bob"]["camera"].get("frames", 0)
+    await bob.page.evaluate("window.__roomful.room.localParticipant.setCameraEnabled(true).then(() => true)")
+
+    async def back() -> bool:
+        return await ada.sees("Bob", more_than=5 if before == 0 else before + 5)
+
+    await until("Ada sees Bob again", back)
+
+
+async def test_a_screen_is_shared(enter: Enter) -> None:
+    ada, bob = [await enter(name, "screen") for name in ("Ada", "Bob")]
+    await everyone_sees_everyone([ada, bob])
+    await bob.page.evaluate("window.__roomful.room.localParticipant.setScreenShareEnabled(true).then(() => true)")
+
+    async def shared() -> bool:
+        return await ada.sees("Bob", "screen_share", more_than=0)
+
+    await until("Ada sees Bob's screen", shared)
+
+
+async def cut_signal(person: Person) -> None:
+    """The signal connection drops as a network would drop it; the client is not told why."""
+    await person.page.evaluate("(window.__roomful.room.engine.client.ws?.close(), true)")
+
+
+async def test_a_cut_signal_connection_leaves_no_gap_in_media(enter: Enter) -> None:
+    ada, bob = [await enter(name, "cut") for name in ("Ada", "Bob")]
+    await everyone_sees_everyone([ada, bob])
+    before = (await ada.received())["Bob"]["camera"]
+    await ada.page.evaluate(
+        "window.__roomful.room.simulateScenario('signal-reconnect').then(() => true)"
+    )
+    await asyncio.sleep(3)
+
+    async def connected() -> bool:
+        return await ada.state() == "connected"
+
+    await until("Ada is connected again", connected)
+    after = (await ada.received())["Bob"]["camera"]
+    assert after["frames"] > before["frames"] + 30, (before, after)
+    assert after["freezes"] == before["freezes"], (before, after)
+    await everyone_sees_everyone([ada, bob])
+    rejoined = await bob.page.evaluate("window.__roomful.room.remoteParticipants.size")
+    assert rejoined == 1
+
+
+@pytest.mark.parametrize("scenario", ["full-reconnect", "resume-reconnect", "server-leave", "migration", "node-failure"])
+async def test_every_reconnect_the_client_can_try_ends_connected(enter: Enter, scenario: str) -> None:
+    ada, bob = [await enter(name, f"again-{scenario}") for name in ("Ada", "Bob")]
+    await everyone_sees_everyone([ada, bob])
+    await ada.page.evaluate(f"(window.__roomful.room.simulateScenario('{scenario}'), true)")
+    await asyncio.sleep(2)
+    if scenario == "server-leave":
+
+        async def out() -> bool:
+            return await ada.state() == "disconnected"
+
+        await until("Ada was told to leave", out)
+        return
+
+    async def connected() -> bool:
+        return await ada.state() == "connected"
+
+    await until("Ada is connected again", connected, 30)
+    for one, other in ((ada, "Bob"), (bob, "Ada")):
+        frames = (await one.received()).get(other, {}).get("camera", {}).get("frames", 0)
+
+        async def more(one: Person = one, other: str = other, frames: float = frames) -> bool:
+            return await one.sees(other, more_than=frames + 10)
+
+        await until(f"{one.name} sees {other} after {scenario}", more, 30)
