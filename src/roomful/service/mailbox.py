@@ -1,0 +1,81 @@
+"""What waits to be told to one session: a bounded queue between a room's task and an edge's writer.
+
+Filled by `service.actor`, emptied by the session's endpoint. A reader that falls behind is closed as slow;
+nothing is ever dropped silently or queued without bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from roomful.core.events import Event, Left, LeaveReason
+from roomful.ports import MediaOffer, SectionsWanted
+
+Item = Event | MediaOffer | SectionsWanted
+
+
+class Mailbox:
+    """`async for item in mailbox` ends after `Left` (or `close`); `take_ready` never waits."""
+
+    __slots__ = ("_closed", "_items", "_limit", "_wake", "overflowed")
+
+    def __init__(self, limit: int = 1_024) -> None:
+        self._items: deque[Item] = deque()
+        self._limit = limit
+        self._wake = asyncio.Event()
+        self._closed = False
+        self.overflowed = False
+
+    @property
+    def closed(self) -> bool:
+        """Nothing more will be put; what was put may still be read."""
+        return self._closed
+
+    def put(self, item: Item) -> bool:
+        """False when it did not fit or is closed: then it is closed, and its last word is `Left(SLOW_READER)`."""
+        if self._closed:
+            return False
+        if len(self._items) >= self._limit:
+            self.overflowed = True
+            self._items.clear()
+            self.close(Left(LeaveReason.SLOW_READER))
+            return False
+        self._items.append(item)
+        self._wake.set()
+        return True
+
+    def close(self, last: Left | None = None) -> None:
+        """Ends it, after a last word."""
+        if self._closed:
+            return
+        if last is not None:
+            self._items.append(last)
+        self._closed = True
+        self._wake.set()
+
+    def take_ready(self) -> list[Item]:
+        """All that is there now: what must be written before an answer that was asked for."""
+        items = list(self._items)
+        self._items.clear()
+        if not self._closed:
+            self._wake.clear()
+        return items
+
+    async def get(self) -> Item | None:
+        """The next item; None when it is closed and empty."""
+        while not self._items:
+            if self._closed:
+                return None
+            self._wake.clear()
+            await self._wake.wait()
+        return self._items.popleft()
+
+    def __aiter__(self) -> Mailbox:
+        return self
+
+    async def __anext__(self) -> Item:
+        item = await self.get()
+        if item is None:
+            raise StopAsyncIteration
+        return item
