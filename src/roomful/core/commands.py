@@ -5,8 +5,8 @@ Times are milliseconds of the wall clock (`_ms`), ids are the text ids that peop
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Mapping
 
 from roomful.core.permission import Permission, SubscriptionRules
 from roomful.core.track import AddTrack, DataTrackSpec, View
@@ -69,7 +69,11 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Unpublish:
+    """Its publisher, or the engine, ended it."""
+
     track: str
+    by: str | None = None
+    """The participant that asks; None is the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,8 @@ class UpdateTrack:
     """A publisher's own description of its track changed."""
 
     track: str
-    features: tuple[str, ...] | None = None
+    features: tuple[int, ...] | None = None
+    """LiveKit's AudioTrackFeature numbers."""
     width: int | None = None
     height: int | None = None
     by: str | None = None

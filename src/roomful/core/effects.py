@@ -164,7 +164,13 @@ class TrackUnpublished:
 
 
 Happening = (
-    RoomStarted | RoomFinished | ParticipantJoined | ParticipantLeft | ParticipantAborted | TrackPublished | TrackUnpublished
+    RoomStarted
+    | RoomFinished
+    | ParticipantJoined
+    | ParticipantLeft
+    | ParticipantAborted
+    | TrackPublished
+    | TrackUnpublished
 )
 
 Effect = MediaOrder | Happening

@@ -6,9 +6,9 @@ cache what it made of one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Mapping
 
 from roomful.core.participant import Participant
 from roomful.core.permission import Permission

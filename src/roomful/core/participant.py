@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Mapping
 
 from roomful.core.permission import Permission
 from roomful.core.track import DataTrack, Track

@@ -40,6 +40,8 @@ class Policy:
     """Keys and values together."""
     max_layers: int = 9
     """Layers of one codec, and codecs of one track."""
+    remote_unmute: bool = False
+    """Whether the server may unmute somebody (LiveKit's `enable_remote_unmute`)."""
     resume_grace_ms: int = 30_000
     """How long somebody whose signal connection is lost stays while media may go on."""
     media_grace_ms: int = 15_000

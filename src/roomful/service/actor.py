@@ -11,14 +11,34 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, assert_never
+from functools import partial
+from typing import TypeVar, cast
 
-from roomful.core.commands import Close, Command, Join, Leave, Tick
-from roomful.core.errors import NotFound, Unavailable
-from roomful.core.events import LeaveReason
+from roomful.core.commands import Activate, Close, Command, Join, Leave, Speaking, Tick
+from roomful.core.effects import (
+    Happening,
+    ParticipantAborted,
+    ParticipantJoined,
+    ParticipantLeft,
+    RemoveMember,
+    RoomFinished,
+    RoomStarted,
+    TrackPublished,
+    TrackUnpublished,
+)
+from roomful.core.errors import (
+    AlreadyExists,
+    Invalid,
+    LimitExceeded,
+    NotAllowed,
+    NotFound,
+    RoomfulError,
+    Unavailable,
+)
+from roomful.core.events import LeaveReason, Notice, Refused
 from roomful.core.participant import Participant
 from roomful.core.policy import Policy
-from roomful.core.room import Room
+from roomful.core.room import Output, Room
 from roomful.core.room_info import RoomInfo
 from roomful.ports import (
     Clock,
@@ -36,7 +56,7 @@ from roomful.ports import (
     SlowReader,
     TransportChanged,
 )
-from roomful.service.delivery import Delivery
+from roomful.service.delivery import Delivery, Member
 from roomful.service.mailbox import Mailbox
 
 log = logging.getLogger("roomful.room")
@@ -85,7 +105,7 @@ class RoomActor:
         self._delivery = Delivery(policy.mailbox_limit)
         self._inbox: deque[tuple[Callable[[], object], asyncio.Future[object] | None]] = deque()
         self._wake = asyncio.Event()
-        self._levels: Command | None = None
+        self._levels: Speaking | None = None
         self._flushed_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self.closed = False
@@ -113,7 +133,7 @@ class RoomActor:
         """Opens the room at the engine and starts its task."""
         self._engine.open_room(self.info.sid, self._hear)
         self._engine.watch_data(self.info.sid, self._hooks.wants_data)
-        self._handle_all(self._room.start())
+        self._carry_out(self._room.start())
         self._task = asyncio.create_task(self._run(), name=f"room {self.info.name}")
 
     # Sessions
@@ -260,3 +280,189 @@ class RoomActor:
             self._flushed_at = now
             self._delivery.flush()
             self._drop_slow()
+
+    # What the room says
+
+    def _handle(self, command: Command, *, asked: bool = False) -> None:
+        """Raises the refusal of an asked command; others go to the asker's mailbox."""
+        refused = self._carry_out(self._room.handle(command, self._clock.now_ms()), command if asked else None)
+        if refused is not None:
+            raise refusal(refused)
+
+    def _carry_out(self, said: Output, asked: Command | None = None) -> Refused | None:
+        refused: Refused | None = None
+        for one in said:
+            match one:
+                case Notice(event=Refused() as event) if event.asked is asked:
+                    refused = event
+                case Notice():
+                    self._delivery.tell(one)
+                case RemoveMember():
+                    self._delivery.remove(one.participant)
+                    self._engine.order(self.info.sid, one)
+                case RoomFinished():
+                    self.closed = True
+                    self._happened(one)
+                case (
+                    RoomStarted()
+                    | ParticipantJoined()
+                    | ParticipantLeft()
+                    | ParticipantAborted()
+                    | TrackPublished()
+                    | TrackUnpublished()
+                ):
+                    self._happened(one)
+                case _:
+                    self._engine.order(self.info.sid, one)
+        self._drop_slow()
+        return refused
+
+    def _happened(self, happening: Happening) -> None:
+        for observer in (self._hooks.told, *self._observers):
+            try:
+                observer(happening)
+            except Exception:
+                log.exception("room %s: an observer failed", self.info.name)
+
+    def _join(self, join: Join, mailbox: Mailbox) -> Joined:
+        roles = ("single",) if join.single_transport else ("publisher", "subscriber")
+        member = Member(join.participant, mailbox, {role: self._ids.transport() for role in roles})
+        self._delivery.members[join.participant] = member
+        try:
+            self._handle(join, asked=True)
+        except RoomfulError:
+            del self._delivery.members[join.participant]
+            raise
+        for role, transport in member.transports.items():
+            self._engine.open_transport(self.info.sid, join.participant, transport, role)
+        return self._joined(member)
+
+    def _resume(self, participant: str, mailbox: Mailbox) -> Joined:
+        member = self._delivery.members.get(participant)
+        if member is None:
+            raise NotFound("no such participant", code="participant_not_found")
+        self._delivery.attach(member, mailbox)
+        return self._joined(member)
+
+    def _joined(self, member: Member) -> Joined:
+        """The snapshots it holds are newer than what waits to be told, departures apart."""
+        room = self._room
+        participant = room.participant(member.sid)
+        if participant is None:
+            raise NotFound("no such participant", code="participant_not_found")
+        for sid, waiting in list(member.pending.items()):
+            if waiting.state != "disconnected":
+                del member.pending[sid]
+        return Joined(participant, room.others(member.sid), room.info, dict(member.transports))
+
+    def _transport(self, participant: str, role: str) -> str:
+        member = self._delivery.members.get(participant)
+        if member is None:
+            raise NotFound("no such participant", code="participant_not_found")
+        if (transport := member.transports.get(role)) is None:
+            raise Invalid(f"this participant has no {role} transport", code="wrong_state")
+        return transport
+
+    # News of the engine
+
+    def _hear(self, report: MediaReport) -> None:
+        """Never refused: what the engine tells is bounded by what it holds, and levels overwrite each other."""
+        if self.closed:
+            return
+        if isinstance(report, Speaking):
+            if self._levels is None:
+                self._inbox.append((self._speak, None))
+            self._levels = report
+        else:
+            self._inbox.append((partial(self._report, report), None))
+        self._wake.set()
+
+    def _speak(self) -> None:
+        levels, self._levels = self._levels, None
+        if levels is not None:
+            self._handle(levels)
+
+    def _report(self, report: MediaReport) -> None:
+        match report:
+            case MediaOffer() | SectionsWanted():
+                if member := self._delivery.members.get(report.participant):
+                    self._delivery.put(member, report)
+                    self._drop_slow()
+            case TransportChanged():
+                self._transport_changed(report)
+            case DataPassed():
+                if participant := self._room.participant(report.participant):
+                    self._hooks.data(self.info.name, participant, report)
+            case DataHeld():
+                # Nobody asked for topics to be held: what is held all the same goes on.
+                self._engine.decide(self.info.sid, report.hold, verdict=True)
+            case SlowReader():
+                self._leave(report.participant, LeaveReason.SLOW_READER)
+            case EngineDied():
+                log.error("room %s: the media engine died: %s", self.info.name, report.reason)
+                self._handle(Close(LeaveReason.MEDIA_FAILURE))
+            case _:
+                self._handle(report)
+
+    def _transport_changed(self, report: TransportChanged) -> None:
+        member = self._delivery.members.get(report.participant)
+        if member is None or report.transport not in member.transports.values():
+            return
+        if report.state == "connected":
+            member.media_lost_at_ms = None
+            # The subscriber's is the primary one in v0, unless its client publishes only.
+            self._handle(Activate(report.participant))
+        elif member.media_lost_at_ms is None:
+            member.media_lost_at_ms = self._clock.now_ms()
+
+    def _leave(self, participant: str, reason: LeaveReason) -> None:
+        if self._room.participant(participant) is not None:
+            self._handle(Leave(participant, reason))
+
+    def _drop_slow(self) -> None:
+        while self._delivery.overflowed:
+            self._leave(self._delivery.overflowed.pop(), LeaveReason.SLOW_READER)
+
+    def _tick(self) -> None:
+        now, policy = self._clock.now_ms(), self._policy
+        for member in list(self._delivery.members.values()):
+            gone, lost = member.detached_at_ms, member.media_lost_at_ms
+            if gone is not None and now - gone >= policy.resume_grace_ms:
+                self._leave(member.sid, LeaveReason.SIGNAL_CLOSE)
+            elif lost is not None and now - lost >= policy.media_grace_ms:
+                self._leave(member.sid, LeaveReason.CONNECTION_TIMEOUT)
+        self._handle(Tick())
+
+    def _finish(self) -> None:
+        """Whoever still waits hears that the room is gone."""
+        self.closed = True
+        self._delivery.flush()
+        for sid in list(self._delivery.members):
+            self._delivery.remove(sid)
+        self._engine.close_room(self.info.sid)
+        self._on_closed(self)
+        while self._inbox:
+            _, future = self._inbox.popleft()
+            if future is not None and not future.done():
+                future.set_exception(NotFound("the room is closed", code="room_not_found"))
+
+
+def refusal(refused: Refused) -> RoomfulError:
+    """The error for whoever asked."""
+    for kind, codes in _KINDS:
+        if refused.code in codes:
+            return kind(refused.message, code=refused.code)
+    return Invalid(refused.message, code=refused.code)
+
+
+_KINDS: tuple[tuple[type[RoomfulError], frozenset[str]], ...] = (
+    (NotAllowed, frozenset({"not_allowed", "remote_unmute_disabled"})),
+    (NotFound, frozenset({"not_found", "participant_not_found", "track_not_found"})),
+    (AlreadyExists, frozenset({"duplicate_handle", "duplicate_name"})),
+    (
+        LimitExceeded,
+        frozenset(
+            {"limit_exceeded", "room_full", "name_length", "identity_length", "metadata_size", "attributes_size"}
+        ),
+    ),
+)

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from roomful.core.events import DataHandles, Left, LeaveReason, Notice, ParticipantsChanged, SpeakersChanged, TrackSubscribed
+from roomful.core.events import (
+    DataHandles,
+    LeaveReason,
+    Left,
+    Notice,
+    ParticipantsChanged,
+    SpeakersChanged,
+    TrackSubscribed,
+)
 from roomful.core.participant import Participant
 from roomful.ports import MediaOffer, SectionsWanted
 from roomful.service.mailbox import Item, Mailbox

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from roomful.core.events import Event, Left, LeaveReason
+from roomful.core.events import Event, LeaveReason, Left
 from roomful.ports import MediaOffer, SectionsWanted
 
 Item = Event | MediaOffer | SectionsWanted

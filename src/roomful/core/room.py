@@ -1,0 +1,424 @@
+"""The room: membership, and who handles which command. Pure: `handle(command, now_ms)` returns what is to be told and done.
+
+Called by `service.actor` only. Publishing, subscribing and data tracks have their own files; what is kept is `core.state`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import assert_never
+
+from roomful.core.commands import (
+    Activate,
+    Bind,
+    CannotSubscribe,
+    Close,
+    Command,
+    Demand,
+    FirstPacket,
+    Join,
+    Leave,
+    MediaQuality,
+    Mute,
+    Publish,
+    PublishData,
+    SetSubscriptionRules,
+    SetView,
+    Speaking,
+    StreamPaused,
+    Subscribe,
+    SubscribeData,
+    Tick,
+    Unpublish,
+    UnpublishData,
+    UpdateParticipant,
+    UpdateRoom,
+    UpdateTrack,
+)
+from roomful.core.data_tracks import (
+    offer_existing_data,
+    publish_data,
+    reconcile_all_data,
+    reconcile_data_publisher,
+    revoke_data,
+    subscribe_data,
+    unpublish_data,
+)
+from roomful.core.effects import (
+    AddMember,
+    Effect,
+    ParticipantAborted,
+    ParticipantJoined,
+    ParticipantLeft,
+    RemoveMember,
+    RoomFinished,
+    RoomStarted,
+    SetRights,
+    TrackUnpublished,
+)
+from roomful.core.events import (
+    LeaveReason,
+    Left,
+    Notice,
+    ParticipantsChanged,
+    PermissionChanged,
+    QualityChanged,
+    RoomChanged,
+    SpeakersChanged,
+)
+from roomful.core.occupant import Occupant
+from roomful.core.participant import Participant
+from roomful.core.permission import Permission
+from roomful.core.policy import Policy
+from roomful.core.publishing import bind, demand, mute, publish, revoke, unpublish, update_track
+from roomful.core.room_info import RoomInfo
+from roomful.core.state import RoomState
+from roomful.core.subscribing import (
+    cannot_subscribe,
+    first_packet,
+    forget_subscriber,
+    forget_track,
+    offer_existing,
+    reconcile_publisher,
+    reconcile_subscriber,
+    set_rules,
+    set_view,
+    stream_paused,
+    subscribe,
+)
+
+Output = list[Notice | Effect]
+
+
+class Room:
+    """One room. After `closed` it handles nothing more."""
+
+    def __init__(self, info: RoomInfo, policy: Policy) -> None:
+        self._state = RoomState(info, policy)
+
+    @property
+    def info(self) -> RoomInfo:
+        return self._state.info
+
+    @property
+    def closed(self) -> bool:
+        return self._state.closed
+
+    def participants(self) -> tuple[Participant, ...]:
+        """Everybody, hidden ones too."""
+        return tuple(one.snapshot for one in self._state.occupants.values())
+
+    def participant(self, sid: str) -> Participant | None:
+        occupant = self._state.occupants.get(sid)
+        return occupant.snapshot if occupant else None
+
+    def by_identity(self, identity: str) -> Participant | None:
+        sid = self._state.identities.get(identity)
+        return self._state.occupants[sid].snapshot if sid else None
+
+    def others(self, sid: str) -> tuple[Participant, ...]:
+        """Whom a participant may see, without itself."""
+        return tuple(one.snapshot for one in self._state.others(sid) if not one.hidden)
+
+    def wants_auto_subscribe(self, sid: str) -> bool:
+        """How it joined; False for unknown ones."""
+        occupant = self._state.occupants.get(sid)
+        return occupant is not None and occupant.join.auto_subscribe
+
+    def receivers(self, track: str) -> frozenset[str]:
+        """Who receives a track now."""
+        publication = self._state.publications.get(track)
+        return frozenset(publication.receivers) if publication else frozenset()
+
+    def start(self) -> Output:
+        """The first thing a room says."""
+        return [RoomStarted(self.info)]
+
+    def handle(self, command: Command, now_ms: int) -> Output:
+        """What a command leads to. A refusal is a `Refused` notice that holds the command itself."""
+        state = self._state
+        if state.closed:
+            return []
+        state.out = []
+        if (asker := _asker(command)) is not None and asker not in state.occupants:
+            state.refuse(None, command, "participant_not_found", "no such participant")
+        else:
+            self._dispatch(command, now_ms)
+        out, state.out = state.out, []
+        return out
+
+    def _dispatch(self, command: Command, now_ms: int) -> None:
+        state = self._state
+        match command:
+            case Join():
+                self._join(command, now_ms)
+            case Activate():
+                self._activate(state.occupants[command.participant])
+            case Leave():
+                self._remove(state.occupants[command.participant], LeaveReason(command.reason), now_ms)
+                state.recount()
+            case Publish():
+                publish(state, command)
+            case Bind():
+                bind(state, command)
+            case Unpublish():
+                unpublish(state, command)
+            case Mute():
+                mute(state, command)
+            case Subscribe():
+                subscribe(state, command)
+            case SetView():
+                set_view(state, command)
+            case SetSubscriptionRules():
+                set_rules(state, command)
+                reconcile_data_publisher(state, state.occupants[command.participant])
+            case UpdateParticipant():
+                self._update_participant(command)
+            case UpdateTrack():
+                update_track(state, command)
+            case UpdateRoom():
+                self._update_room(command)
+            case PublishData():
+                publish_data(state, command)
+            case UnpublishData():
+                unpublish_data(state, command)
+            case SubscribeData():
+                subscribe_data(state, command)
+            case Speaking():
+                self._speaking(command)
+            case MediaQuality():
+                self._quality(command)
+            case Demand():
+                demand(state, command)
+            case StreamPaused():
+                stream_paused(state, command)
+            case FirstPacket():
+                first_packet(state, command)
+            case CannotSubscribe():
+                cannot_subscribe(state, command)
+            case Tick():
+                self._tick(now_ms)
+            case Close():
+                self._close(LeaveReason(command.reason), now_ms)
+            case _:
+                assert_never(command)
+
+    # Membership
+
+    def _join(self, command: Join, now_ms: int) -> None:
+        state, policy = self._state, self._state.policy
+        if not command.identity or len(command.identity.encode()) > policy.max_identity:
+            state.refuse(None, command, "identity_length", f"an identity has 1 to {policy.max_identity} bytes")
+            return
+        if problem := _too_big(policy, command.name, command.metadata, command.attributes):
+            state.refuse(None, command, *problem)
+            return
+        older = state.identities.get(command.identity)
+        if self._full(command, older):
+            state.refuse(None, command, "room_full", "the room is full")
+            return
+        if older is not None:
+            self._remove(state.occupants[older], LeaveReason.DUPLICATE, now_ms)
+        permission = command.permission
+        snapshot = Participant(
+            sid=command.participant,
+            identity=command.identity,
+            name=command.name,
+            state="joined",
+            metadata=command.metadata,
+            attributes={key: value for key, value in command.attributes.items() if value},
+            permission=permission,
+            joined_at_ms=now_ms,
+            kind=command.kind,
+            kind_details=command.kind_details,
+            version=1,
+            region=command.region,
+            client_protocol=command.client_protocol,
+            client=command.client,
+        )
+        occupant = Occupant(snapshot, command)
+        state.occupants[snapshot.sid] = occupant
+        state.identities[snapshot.identity] = snapshot.sid
+        if not occupant.dependent and state.first_joined_ms is None:
+            state.first_joined_ms = now_ms
+        state.do(AddMember(snapshot.sid, snapshot.identity, permission.can_subscribe, permission.can_publish_data))
+        state.tell_changed(occupant, to_itself=False)
+        state.recount()
+        offer_existing(state, occupant)
+        offer_existing_data(state, occupant)
+
+    def _full(self, command: Join, older: str | None) -> bool:
+        """The one who is replaced does not count; agents and recorders neither count nor are kept out."""
+        limit = self.info.max_participants
+        permission = command.permission
+        if not limit or command.kind in ("agent", "egress") or permission.agent or permission.recorder:
+            return False
+        inside = sum(1 for sid, one in self._state.occupants.items() if not one.dependent and sid != older)
+        return inside >= limit
+
+    def _activate(self, occupant: Occupant) -> None:
+        if occupant.activated:
+            return
+        occupant.activated = True
+        occupant.change(state="active")
+        self._state.tell_changed(occupant)
+        self._state.do(ParticipantJoined(self.info, occupant.snapshot))
+
+    def _remove(self, occupant: Occupant, reason: LeaveReason, now_ms: int) -> None:
+        """Its tracks, wishes and handles go along; the others hear one word."""
+        state, sid = self._state, occupant.sid
+        for publication in list(occupant.publications.values()):
+            del state.publications[publication.track.sid]
+            forget_track(state, publication)
+        for data in list(occupant.data_publications.values()):
+            del state.data_publications[data.track.sid]
+            for subscriber in state.occupants.values():
+                subscriber.wanted_data.discard(data.track.sid)
+                subscriber.handles.pop(data.track.sid, None)
+        forget_subscriber(state, sid)
+        before = occupant.snapshot
+        del state.occupants[sid]
+        if state.identities.get(before.identity) == sid:
+            del state.identities[before.identity]
+        occupant.change(state="disconnected", tracks=(), data_tracks=(), leave_reason=str(reason))
+        state.say((sid,), Left(reason))
+        state.tell_changed(occupant, to_itself=False)
+        state.do(RemoveMember(sid))
+        for publication in occupant.publications.values():
+            if publication.bound:
+                state.do(TrackUnpublished(self.info, before, publication.track))
+        told = ParticipantLeft if occupant.activated else ParticipantAborted
+        state.do(told(self.info, occupant.snapshot))
+        if not occupant.dependent:
+            state.last_left_ms = now_ms
+
+    def _close(self, reason: LeaveReason, now_ms: int) -> None:
+        for occupant in list(self._state.occupants.values()):
+            self._remove(occupant, reason, now_ms)
+        self._state.recount()
+        self._state.closed = True
+        self._state.do(RoomFinished(self.info))
+
+    def _tick(self, now_ms: int) -> None:
+        state, info = self._state, self.info
+        if state.counts_dirty:
+            state.counts_dirty = False
+            state.say(state.occupants, RoomChanged(info))
+        if any(not one.dependent for one in state.occupants.values()):
+            return
+        if state.first_joined_ms is not None and state.last_left_ms is not None:
+            over = now_ms - state.last_left_ms >= info.departure_timeout_s * 1000
+        else:
+            over = now_ms - info.created_at_ms >= info.empty_timeout_s * 1000
+        if over:
+            self._close(LeaveReason.ROOM_CLOSED, now_ms)
+
+    # Changes
+
+    def _update_participant(self, command: UpdateParticipant) -> None:
+        state = self._state
+        occupant = state.occupants[command.participant]
+        if command.by is not None and (
+            command.by != command.participant
+            or command.permission is not None
+            or not occupant.snapshot.permission.can_update_metadata
+        ):
+            state.refuse(command.by, command, "not_allowed", "may not change this")
+            return
+        attributes = dict(occupant.snapshot.attributes)
+        for key, value in (command.attributes or {}).items():
+            if value:
+                attributes[key] = value
+            else:
+                attributes.pop(key, None)
+        old = occupant.snapshot
+        name = old.name if command.name is None else command.name
+        metadata = old.metadata if command.metadata is None else command.metadata
+        if problem := _too_big(state.policy, name, metadata, attributes):
+            state.refuse(command.by, command, *problem)
+            return
+        permission = old.permission if command.permission is None else command.permission
+        if (name, metadata, attributes, permission) == (old.name, old.metadata, old.attributes, old.permission):
+            return
+        if permission.hidden and not old.permission.hidden:
+            self._hide(occupant)
+        occupant.change(name=name, metadata=metadata, attributes=attributes, permission=permission)
+        if permission != old.permission:
+            self._apply_permission(occupant, old.permission)
+        state.tell_changed(occupant)
+        state.recount()
+
+    def _hide(self, occupant: Occupant) -> None:
+        """For the others it leaves."""
+        gone = replace(
+            occupant.snapshot,
+            state="disconnected",
+            tracks=(),
+            data_tracks=(),
+            leave_reason=str(LeaveReason.CLIENT),
+            version=occupant.snapshot.version,
+        )
+        self._state.say((one.sid for one in self._state.others(occupant.sid)), ParticipantsChanged((gone,)))
+
+    def _apply_permission(self, occupant: Occupant, old: Permission) -> None:
+        """A right that is taken away ends what it allowed at once; one that is given is used at once."""
+        state, new = self._state, occupant.snapshot.permission
+        if (new.can_subscribe, new.can_publish_data) != (old.can_subscribe, old.can_publish_data):
+            state.do(SetRights(occupant.sid, new.can_subscribe, new.can_publish_data))
+        state.say((occupant.sid,), PermissionChanged(new))
+        revoke(state, occupant)
+        revoke_data(state, occupant)
+        reconcile_subscriber(state, occupant)
+        reconcile_all_data(state, occupant)
+        if new.hidden != old.hidden:
+            reconcile_publisher(state, occupant)
+            reconcile_data_publisher(state, occupant)
+
+    def _update_room(self, command: UpdateRoom) -> None:
+        state = self._state
+        if len(command.metadata.encode()) > state.policy.max_metadata:
+            state.refuse(None, command, "metadata_size", f"metadata has at most {state.policy.max_metadata} bytes")
+        elif command.metadata != self.info.metadata:
+            state.change_info(at_once=True, metadata=command.metadata)
+
+    # News of the engine
+
+    def _speaking(self, command: Speaking) -> None:
+        state = self._state
+        seen = tuple(
+            level for level in command.levels if (one := state.occupants.get(level[0])) is not None and not one.hidden
+        )
+        if seen:
+            state.say(state.occupants, SpeakersChanged(seen))
+
+    def _quality(self, command: MediaQuality) -> None:
+        """To itself and to those who receive it."""
+        state = self._state
+        occupant = state.occupants[command.participant]
+        occupant.quality = (command.quality, command.score)
+        readers = {occupant.sid: None}
+        for publication in occupant.publications.values():
+            readers.update(dict.fromkeys(sorted(publication.receivers)))
+        state.say(readers, QualityChanged(((occupant.sid, command.quality, command.score),)))
+
+
+def _asker(command: Command) -> str | None:
+    """The participant a command speaks of, which must be there."""
+    match command:
+        case Join() | Bind() | Unpublish() | Mute() | UpdateTrack() | UpdateRoom() | Speaking() | Demand() | Tick():
+            return None
+        case Close() | StreamPaused() | FirstPacket() | CannotSubscribe():
+            return None
+        case _:
+            return command.participant
+
+
+def _too_big(policy: Policy, name: str, metadata: str, attributes: Mapping[str, str]) -> tuple[str, str] | None:
+    if len(name.encode()) > policy.max_name:
+        return "name_length", f"a name has at most {policy.max_name} bytes"
+    if len(metadata.encode()) > policy.max_metadata:
+        return "metadata_size", f"metadata has at most {policy.max_metadata} bytes"
+    if sum(len(key.encode()) + len(value.encode()) for key, value in attributes.items()) > policy.max_attributes:
+        return "attributes_size", f"attributes have at most {policy.max_attributes} bytes"
+    return None

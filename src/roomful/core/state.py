@@ -1,0 +1,77 @@
+"""Everything a room knows, and the list of what it has to say. Shared by `core.room` and its parts; has no rules of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from roomful.core.effects import Effect
+from roomful.core.events import Event, Notice, ParticipantsChanged, Refused, RoomChanged
+from roomful.core.occupant import DataPublication, Occupant, Publication
+from roomful.core.policy import Policy
+from roomful.core.room_info import RoomInfo
+
+
+class RoomState:
+    """Occupants by `PA_…` in order of joining, publications by `TR_…` and `DTR_…`."""
+
+    def __init__(self, info: RoomInfo, policy: Policy) -> None:
+        self.info = info
+        self.policy = policy
+        self.occupants: dict[str, Occupant] = {}
+        self.identities: dict[str, str] = {}
+        self.publications: dict[str, Publication] = {}
+        self.data_publications: dict[str, DataPublication] = {}
+        self.first_joined_ms: int | None = None
+        self.last_left_ms: int | None = None
+        self.counts_dirty = False
+        self.closed = False
+        self.out: list[Notice | Effect] = []
+
+    def say(self, to: Iterable[str], event: Event) -> None:
+        """An event for some; nothing when there is nobody."""
+        if readers := tuple(to):
+            self.out.append(Notice(readers, event))
+
+    def do(self, effect: Effect) -> None:
+        self.out.append(effect)
+
+    def refuse(self, asker: str | None, asked: object, code: str, message: str) -> None:
+        """`asker` None is the server itself: the service raises it to whoever asked."""
+        self.out.append(Notice((asker,) if asker else (), Refused(asked, code, message)))
+
+    def others(self, sid: str) -> Iterator[Occupant]:
+        """Everybody but one."""
+        return (one for key, one in self.occupants.items() if key != sid)
+
+    def tell_changed(self, occupant: Occupant, *, to_itself: bool = True) -> None:
+        """A participant's snapshot to everybody who may see it."""
+        if occupant.hidden:
+            readers = (occupant.sid,) if to_itself else ()
+        else:
+            readers = tuple(sid for sid in self.occupants if to_itself or sid != occupant.sid)
+        self.say(readers, ParticipantsChanged((occupant.snapshot,)))
+
+    def change_info(self, *, at_once: bool, **fields: object) -> None:
+        """A new room snapshot, told now or with the next tick."""
+        changed = replace(self.info, version=self.info.version + 1, **fields)  # type: ignore[arg-type]
+        self.info = changed
+        if at_once:
+            self.counts_dirty = False
+            self.say(self.occupants, RoomChanged(changed))
+        else:
+            self.counts_dirty = True
+
+    def recount(self) -> None:
+        """Participants, publishers and recording, as the room's snapshot shows them."""
+        seen = [one for one in self.occupants.values() if not one.hidden]
+        recording = any(one.snapshot.permission.recorder for one in self.occupants.values())
+        publishers = sum(1 for one in seen if one.snapshot.tracks)
+        info = self.info
+        if (info.participants, info.publishers, info.active_recording) != (len(seen), publishers, recording):
+            self.change_info(
+                at_once=recording != info.active_recording,
+                participants=len(seen),
+                publishers=publishers,
+                active_recording=recording,
+            )
