@@ -16,6 +16,7 @@ from typing import TypeVar, cast
 
 from roomful.core.commands import Activate, Close, Command, Join, Leave, Speaking, Tick
 from roomful.core.effects import (
+    AddMember,
     Happening,
     ParticipantAborted,
     ParticipantJoined,
@@ -297,6 +298,11 @@ class RoomActor:
                     refused = event
                 case Notice():
                     self._delivery.tell(one)
+                case AddMember():
+                    self._engine.order(self.info.sid, one)
+                    # Before the first order that needs them.
+                    for role, transport in self._delivery.members[one.participant].transports.items():
+                        self._engine.open_transport(self.info.sid, one.participant, transport, role)
                 case RemoveMember():
                     self._delivery.remove(one.participant)
                     self._engine.order(self.info.sid, one)
@@ -333,8 +339,6 @@ class RoomActor:
         except RoomfulError:
             del self._delivery.members[join.participant]
             raise
-        for role, transport in member.transports.items():
-            self._engine.open_transport(self.info.sid, join.participant, transport, role)
         return self._joined(member)
 
     def _resume(self, participant: str, mailbox: Mailbox) -> Joined:
