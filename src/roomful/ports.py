@@ -12,6 +12,7 @@ from typing import Protocol
 from roomful.core.commands import Command, Join
 from roomful.core.effects import Happening, MediaOrder
 from roomful.core.participant import Participant
+from roomful.core.room_info import RoomInfo
 
 # What the engine tells that is not a command to the room.
 
@@ -190,7 +191,7 @@ class Hooks(Protocol):
 
     def told(self, happening: Happening) -> None: ...
 
-    def data(self, room: str, participant: Participant, message: DataPassed) -> None: ...
+    def data(self, room: RoomInfo, participant: Participant, packet: DataPassed) -> None: ...
 
 
 Observer = Callable[[Happening], None]

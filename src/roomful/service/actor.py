@@ -396,7 +396,7 @@ class RoomActor:
                 self._transport_changed(report)
             case DataPassed():
                 if participant := self._room.participant(report.participant):
-                    self._hooks.data(self.info.name, participant, report)
+                    self._hooks.data(self.info, participant, report)
             case DataHeld():
                 # Nobody asked for topics to be held: what is held all the same goes on.
                 self._engine.decide(self.info.sid, report.hold, verdict=True)

@@ -1,0 +1,1 @@
+"""How the web page gets its token: `POST /api/join` and `GET /api/info`."""

@@ -1,0 +1,1 @@
+"""What users plug in: their Python hooks."""
