@@ -4,4 +4,14 @@
 //! (`dtls`, `srtp`) and communicating (`rtp`, `rtcp`, `sctp`, `dcep`); `transport` ties them together.
 //! Called by `roomful-sfu` and by `roomful.rtc`. Never touches a socket, a clock, a thread or PyO3.
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+pub mod sdp;
