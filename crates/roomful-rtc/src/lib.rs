@@ -15,3 +15,6 @@
 )]
 
 pub mod sdp;
+pub mod rtcp;
+pub mod rtp;
+pub mod srtp;
