@@ -38,7 +38,9 @@ class RoomState:
 
     def refuse(self, asker: str | None, asked: object, code: str, message: str) -> None:
         """`asker` None is the server itself: the service raises it to whoever asked."""
-        self.out.append(Notice((asker,) if asker is not None and asker in self.occupants else (), Refused(asked, code, message)))
+        self.out.append(
+            Notice((asker,) if asker is not None and asker in self.occupants else (), Refused(asked, code, message))
+        )
 
     def others(self, sid: str) -> Iterator[Occupant]:
         """Everybody but one."""
