@@ -1,0 +1,279 @@
+//! Communicating, data: SCTP over DTLS (RFC 8831, RFC 8261) and its data channels. The only file that knows `sctp-proto`.
+//!
+//! Called by `transport`. Reads every message as it comes (unread ones make the library slow, and more than 32,767 end the
+//! association), and bounds what waits to be sent.
+use crate::dcep::{ChannelOptions, Reliability, ACK};
+use bytes::Bytes;
+use sctp_proto::{
+    Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
+    PayloadProtocolIdentifier as Ppi, ReliabilityType, ServerConfig, StreamEvent, TransportConfig,
+};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use thiserror::Error;
+
+/// Largest message in either direction, in bytes; also announced as `a=max-message-size`.
+pub const MAX_MESSAGE: u32 = 262_144;
+/// What may wait to be sent on one channel, in bytes.
+pub const MAX_BUFFERED: usize = 8 << 20;
+/// Channels of one association.
+const MAX_CHANNELS: usize = 256;
+/// DTLS record, SCTP header and chunk header within a 1,200-byte datagram.
+const MAX_PAYLOAD: u32 = 1200 - 77;
+
+/// A channel's SCTP stream.
+pub type ChannelId = u16;
+
+/// What the association tells.
+#[derive(Debug)]
+pub enum SctpEvent {
+    /// Up.
+    Connected,
+    /// The peer opened a channel, or acknowledged ours.
+    Opened(ChannelId, ChannelOptions),
+    /// A message.
+    Message {
+        /// On which channel.
+        channel: ChannelId,
+        /// Text or bytes.
+        binary: bool,
+        /// All of it.
+        data: Vec<u8>,
+    },
+    /// The channel is gone.
+    Closed(ChannelId),
+    /// The association is gone.
+    Lost,
+}
+
+/// Why a message was not taken.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum SendError {
+    /// [`MAX_BUFFERED`] is waiting already.
+    #[error("too much is waiting to be sent")]
+    Backpressure,
+    /// No such channel, or not open yet.
+    #[error("the channel is not open")]
+    NotOpen,
+    /// Larger than [`MAX_MESSAGE`].
+    #[error("the message is too large")]
+    TooLarge,
+}
+
+/// One association.
+pub struct Sctp {
+    endpoint: Endpoint,
+    handle: AssociationHandle,
+    association: Option<Association>,
+    fake: SocketAddr,
+    channels: HashMap<ChannelId, ChannelOptions>,
+    client: bool,
+}
+
+fn transport_config() -> Arc<TransportConfig> {
+    Arc::new(
+        TransportConfig::default()
+            .with_max_init_retransmits(None)
+            .with_max_data_retransmits(None)
+            .with_max_receive_buffer_size(8 << 20)
+            .with_rto_min_ms(200)
+            .with_rto_max_ms(1000)
+            .with_max_send_message_size(MAX_MESSAGE)
+            .with_max_receive_message_size(MAX_MESSAGE),
+    )
+}
+
+impl Sctp {
+    /// Waits for the peer's INIT; `client` (the DTLS client) sends it with [`connect`](Self::connect).
+    pub fn new(client: bool) -> Self {
+        let mut endpoint = EndpointConfig::default();
+        endpoint.max_payload_size(MAX_PAYLOAD);
+        let mut server = ServerConfig::default();
+        server.transport = transport_config();
+        Self {
+            endpoint: Endpoint::new(Arc::new(endpoint), Some(Arc::new(server))),
+            handle: AssociationHandle(0),
+            association: None,
+            // The library wants an address; ours are ICE's business.
+            fake: SocketAddr::from(([1, 1, 1, 1], 5000)),
+            channels: HashMap::new(),
+            client,
+        }
+    }
+
+    /// Starts the handshake.
+    pub fn connect(&mut self) {
+        if self.association.is_some() {
+            return;
+        }
+        let mut config = ClientConfig::default();
+        config.transport = transport_config();
+        if let Ok((handle, association)) = self.endpoint.connect(config, self.fake) {
+            self.handle = handle;
+            self.association = Some(association);
+        }
+    }
+
+    /// A packet from DTLS.
+    pub fn handle(&mut self, packet: Vec<u8>, now: Instant) {
+        match self.endpoint.handle(now, self.fake, None, None, Bytes::from(packet)) {
+            Some((handle, DatagramEvent::NewAssociation(association))) if self.association.is_none() => {
+                self.handle = handle;
+                self.association = Some(association);
+            }
+            Some((_, DatagramEvent::AssociationEvent(event))) => {
+                if let Some(association) = self.association.as_mut() {
+                    association.handle_event(event);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Time passes.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(association) = self.association.as_mut() {
+            association.handle_timeout(now);
+        }
+    }
+
+    /// When time matters next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.association.as_ref().and_then(Association::poll_timeout)
+    }
+
+    /// Opens a channel of ours. Ids are even for the DTLS client, odd for the server (RFC 8832 §6).
+    pub fn open(&mut self, options: ChannelOptions) -> Option<ChannelId> {
+        if self.channels.len() >= MAX_CHANNELS {
+            return None;
+        }
+        let first = u16::from(!self.client);
+        let id = (first..=u16::MAX - 1).step_by(2).find(|id| !self.channels.contains_key(id))?;
+        let association = self.association.as_mut()?;
+        let mut stream = association.open_stream(id, Ppi::Binary).ok()?;
+        set_reliability(&mut stream, &options);
+        stream.write_with_ppi(&options.write(), Ppi::Dcep).ok()?;
+        self.channels.insert(id, options);
+        Some(id)
+    }
+
+    /// Bytes waiting on a channel.
+    pub fn buffered(&mut self, channel: ChannelId) -> usize {
+        let stream = self.association.as_mut().and_then(|a| a.stream(channel).ok());
+        stream.and_then(|s| s.buffered_amount().ok()).unwrap_or(0)
+    }
+
+    /// Sends a message.
+    pub fn send(&mut self, channel: ChannelId, binary: bool, data: &[u8]) -> Result<(), SendError> {
+        if data.len() > MAX_MESSAGE as usize {
+            return Err(SendError::TooLarge);
+        }
+        let association = self.association.as_mut().ok_or(SendError::NotOpen)?;
+        let mut stream = association.stream(channel).map_err(|_| SendError::NotOpen)?;
+        if stream.buffered_amount().unwrap_or(0) + data.len() > MAX_BUFFERED {
+            return Err(SendError::Backpressure);
+        }
+        // RFC 8831 §6.6: an empty message travels as one zero byte with a PPID of its own.
+        let (ppi, data): (Ppi, &[u8]) = match (binary, data.is_empty()) {
+            (true, false) => (Ppi::Binary, data),
+            (true, true) => (Ppi::BinaryEmpty, &[0]),
+            (false, false) => (Ppi::String, data),
+            (false, true) => (Ppi::StringEmpty, &[0]),
+        };
+        stream.write_with_ppi(data, ppi).map_err(|_| SendError::NotOpen)?;
+        Ok(())
+    }
+
+    /// Everything that happened.
+    pub fn drain(&mut self) -> Vec<SctpEvent> {
+        let mut events = vec![];
+        let Some(association) = self.association.as_mut() else { return events };
+        while let Some(event) = association.poll_endpoint_event() {
+            if let Some(event) = self.endpoint.handle_event(self.handle, event) {
+                association.handle_event(event);
+            }
+        }
+        while let Some(event) = association.poll() {
+            match event {
+                Event::Connected => events.push(SctpEvent::Connected),
+                Event::HandshakeFailed { .. } | Event::AssociationLost { .. } => events.push(SctpEvent::Lost),
+                Event::Stream(StreamEvent::Readable { id }) => {
+                    read(association, id, &mut self.channels, &mut events);
+                }
+                Event::Stream(StreamEvent::Finished { id }) => {
+                    if self.channels.remove(&id).is_some() {
+                        events.push(SctpEvent::Closed(id));
+                    }
+                }
+                _ => {}
+            }
+        }
+        events
+    }
+
+    /// Packets for DTLS.
+    pub fn transmit(&mut self, now: Instant, mut deliver: impl FnMut(&[u8])) {
+        loop {
+            let next = self.endpoint.poll_transmit();
+            let next = next.or_else(|| self.association.as_mut().and_then(|a| a.poll_transmit(now)));
+            let Some(transmit) = next else { return };
+            if let Payload::RawEncode(packets) = transmit.payload {
+                for packet in packets {
+                    deliver(&packet);
+                }
+            }
+        }
+    }
+}
+
+fn set_reliability(stream: &mut sctp_proto::Stream<'_>, options: &ChannelOptions) {
+    let (kind, value) = match options.reliability {
+        Reliability::Reliable => (ReliabilityType::Reliable, 0),
+        Reliability::Retransmits(n) => (ReliabilityType::Rexmit, n),
+        Reliability::LifetimeMs(ms) => (ReliabilityType::Timed, ms),
+    };
+    // Fails only for a stream that is gone.
+    let _ = stream.set_reliability_params(!options.ordered, kind, value);
+}
+
+fn read(
+    association: &mut Association,
+    id: ChannelId,
+    channels: &mut HashMap<ChannelId, ChannelOptions>,
+    events: &mut Vec<SctpEvent>,
+) {
+    let Ok(mut stream) = association.stream(id) else { return };
+    while let Ok(Some(chunks)) = stream.read_sctp() {
+        let mut data = vec![0u8; chunks.len()];
+        let Ok(length) = chunks.read(&mut data) else { continue };
+        data.truncate(length);
+        match chunks.ppi {
+            Ppi::Dcep => match ChannelOptions::parse(&data) {
+                Some(options) if channels.len() < MAX_CHANNELS => {
+                    set_reliability(&mut stream, &options);
+                    if stream.write_with_ppi(&ACK, Ppi::Dcep).is_ok() {
+                        channels.insert(id, options.clone());
+                        events.push(SctpEvent::Opened(id, options));
+                    }
+                }
+                Some(_) => {}
+                None if data == ACK => {
+                    if let Some(options) = channels.get(&id) {
+                        events.push(SctpEvent::Opened(id, options.clone()));
+                    }
+                }
+                None => {}
+            },
+            ppi if channels.contains_key(&id) => {
+                let binary = matches!(ppi, Ppi::Binary | Ppi::BinaryEmpty);
+                if matches!(ppi, Ppi::BinaryEmpty | Ppi::StringEmpty) {
+                    data.clear();
+                }
+                events.push(SctpEvent::Message { channel: id, binary, data });
+            }
+            _ => {}
+        }
+    }
+}

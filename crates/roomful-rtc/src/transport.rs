@@ -1,0 +1,569 @@
+//! One association with a peer: ICE, DTLS, SRTP keys and SCTP tied together, `handle(input, now) → outputs`.
+//!
+//! Owned by the router (servers) and by `roomful.rtc`. Never touches a socket or a clock; media packets do not pass through
+//! here: the router opens and seals them with [`Transport::receiver`] and [`Transport::sender`].
+use crate::dcep::ChannelOptions;
+use crate::dtls::{Dtls, DtlsError, DtlsEvent, DtlsIdentity};
+use crate::ice::{Credentials, Ice, IceEvent};
+use crate::sctp::{ChannelId, Sctp, SctpEvent, SendError};
+use crate::srtp::{SrtpReceiver, SrtpSender};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// What carries packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Protocol {
+    /// Datagrams.
+    Udp,
+    /// ICE-TCP with RFC 4571 framing.
+    Tcp,
+}
+
+/// Where packets of one transport come from and go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Path {
+    /// Ours: an announced candidate's address.
+    pub local: SocketAddr,
+    /// Theirs.
+    pub remote: SocketAddr,
+    /// UDP or TCP.
+    pub protocol: Protocol,
+}
+
+/// How to begin.
+pub struct TransportConfig<'a> {
+    /// Our certificate.
+    pub identity: &'a DtlsIdentity,
+    /// Our ICE credentials.
+    pub credentials: &'a Credentials,
+    /// Our candidates' addresses.
+    pub addresses: &'a [(SocketAddr, Protocol)],
+    /// A server that only answers checks.
+    pub ice_lite: bool,
+    /// Full agents: nominate.
+    pub controlling: bool,
+    /// DTLS client.
+    pub active: bool,
+}
+
+/// What a transport tells.
+#[derive(Debug)]
+pub enum TransportEvent {
+    /// ICE and DTLS are up: media may flow.
+    Connected,
+    /// The path to send on changed.
+    PathChanged(Path),
+    /// No checks for a while; it may come back.
+    Disconnected,
+    /// It came back.
+    Reconnected,
+    /// A channel is open.
+    ChannelOpened(ChannelId, ChannelOptions),
+    /// A message came.
+    Message {
+        /// On which channel.
+        channel: ChannelId,
+        /// Text or bytes.
+        binary: bool,
+        /// All of it.
+        data: Vec<u8>,
+    },
+    /// A channel is gone.
+    ChannelClosed(ChannelId),
+    /// SCTP is up: channels may be opened.
+    DataReady,
+    /// The peer closed it.
+    Closed,
+    /// It is over.
+    Failed(String),
+}
+
+/// A transport that is not up by then has failed.
+pub const CONNECT_WITHIN: Duration = Duration::from_secs(30);
+/// A connected transport without a sign of life for so long has failed.
+pub const SILENCE_WITHIN: Duration = Duration::from_secs(60);
+
+/// One association.
+pub struct Transport {
+    ice: Ice,
+    dtls: Dtls,
+    sctp: Sctp,
+    active: bool,
+    sender: Option<SrtpSender>,
+    receiver: Option<SrtpReceiver>,
+    nominated: Option<Path>,
+    checked: Option<Path>,
+    connected: bool,
+    ended: bool,
+    deadline: Instant,
+    heard: Instant,
+    outbox: VecDeque<(Path, Vec<u8>)>,
+    events: VecDeque<TransportEvent>,
+}
+
+impl Transport {
+    /// Begins to wait (or to check, when not lite).
+    pub fn new(config: &TransportConfig<'_>, now: Instant) -> Self {
+        let mut ice = Ice::new(config.credentials, config.addresses, config.ice_lite, config.controlling);
+        ice.handle_timeout(now);
+        Self {
+            ice,
+            dtls: Dtls::new(config.identity, config.active, now),
+            sctp: Sctp::new(config.active),
+            active: config.active,
+            sender: None,
+            receiver: None,
+            nominated: None,
+            checked: None,
+            connected: false,
+            ended: false,
+            deadline: now + CONNECT_WITHIN,
+            heard: now,
+            outbox: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// The peer's credentials and certificate digests (SHA-256) from its description.
+    pub fn set_remote(&mut self, remote: &Credentials, digests: Vec<Vec<u8>>, now: Instant) {
+        self.ice.set_remote(remote);
+        if !self.connected {
+            self.dtls.expect(digests);
+        }
+        self.ice.handle_timeout(now);
+        self.drive(now);
+    }
+
+    /// A candidate of the peer's; ignored by a lite agent.
+    pub fn add_remote_candidate(&mut self, address: SocketAddr, protocol: Protocol, now: Instant) {
+        self.ice.add_remote_candidate(address, protocol);
+        self.ice.handle_timeout(now);
+        self.drive(now);
+    }
+
+    /// New ICE credentials on our side, and the peer's when its description brought them. Media goes on over the old path
+    /// until a check with the new ones arrives.
+    pub fn restart_ice(&mut self, local: &Credentials, remote: Option<&Credentials>, now: Instant) {
+        self.ice.restart(local, remote);
+        self.ice.handle_timeout(now);
+        self.drive(now);
+    }
+
+    /// Our ICE credentials.
+    pub fn credentials(&self) -> Credentials {
+        self.ice.local()
+    }
+
+    /// The peer's fragment, once known.
+    pub fn remote_ufrag(&self) -> Option<&str> {
+        self.ice.remote_ufrag()
+    }
+
+    /// A STUN packet; returns whether its integrity check passed, which proves the path.
+    pub fn handle_stun(&mut self, path: &Path, packet: &[u8], now: Instant) -> bool {
+        if self.ended {
+            return false;
+        }
+        let taken = self.ice.handle(path, packet, now);
+        if taken {
+            self.heard = now;
+            self.checked = Some(*path);
+            if self.nominated.is_none_or(|n| n.remote != path.remote) && !self.connected {
+                self.nominated = None;
+            }
+        }
+        self.drive(now);
+        taken
+    }
+
+    /// A DTLS record from a proven path.
+    pub fn handle_dtls(&mut self, packet: &[u8], now: Instant) {
+        if self.ended {
+            return;
+        }
+        self.heard = now;
+        let path = self.send_path();
+        let outbox = &mut self.outbox;
+        let events = self.dtls.handle(packet, now, |p| outbox.extend(path.map(|path| (path, p.to_vec()))));
+        self.on_dtls(events, now);
+        self.drive(now);
+    }
+
+    /// Time passes.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.ended {
+            return;
+        }
+        self.ice.handle_timeout(now);
+        if self.send_path().is_some() && self.dtls.poll_timeout().is_some_and(|at| at <= now) {
+            let path = self.send_path();
+            let outbox = &mut self.outbox;
+            let events = self.dtls.handle_timeout(now, |p| outbox.extend(path.map(|path| (path, p.to_vec()))));
+            self.on_dtls(events, now);
+        }
+        if self.sctp.poll_timeout().is_some_and(|at| at <= now) {
+            self.sctp.handle_timeout(now);
+        }
+        if !self.connected && now >= self.deadline {
+            self.fail("no connection came about in time".to_owned());
+        } else if self.connected && now >= self.heard + SILENCE_WITHIN {
+            self.fail("nothing was heard of the peer any more".to_owned());
+        }
+        self.drive(now);
+    }
+
+    /// When time matters next.
+    pub fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
+        if self.ended {
+            return None;
+        }
+        let patience = if self.connected { self.heard + SILENCE_WITHIN } else { self.deadline };
+        let dtls = if self.send_path().is_some() { self.dtls.poll_timeout() } else { None };
+        [self.ice.poll_timeout(now), dtls, self.sctp.poll_timeout(), Some(patience)].into_iter().flatten().min()
+    }
+
+    /// A datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<(Path, Vec<u8>)> {
+        self.outbox.pop_front()
+    }
+
+    /// Something to know.
+    pub fn poll_event(&mut self) -> Option<TransportEvent> {
+        self.events.pop_front()
+    }
+
+    /// Where to send: the nominated path, or the one whose check came last.
+    #[inline]
+    pub fn send_path(&self) -> Option<Path> {
+        self.nominated.or(self.checked)
+    }
+
+    /// Seals media, once keys are there.
+    #[inline]
+    pub fn sender(&self) -> Option<&SrtpSender> {
+        self.sender.as_ref()
+    }
+
+    /// Seals RTCP.
+    #[inline]
+    pub fn sender_mut(&mut self) -> Option<&mut SrtpSender> {
+        self.sender.as_mut()
+    }
+
+    /// Opens media.
+    #[inline]
+    pub fn receiver(&mut self) -> Option<&mut SrtpReceiver> {
+        self.receiver.as_mut()
+    }
+
+    /// A media packet opened: the peer lives.
+    #[inline]
+    pub fn heard(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
+    /// ICE and DTLS are up.
+    pub fn is_connected(&self) -> bool {
+        self.connected && !self.ended
+    }
+
+    /// Over: failed or closed.
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Opens a data channel; `None` until SCTP is up.
+    pub fn open_channel(&mut self, options: ChannelOptions, now: Instant) -> Option<ChannelId> {
+        let id = self.sctp.open(options);
+        self.drive(now);
+        id
+    }
+
+    /// Queues a message; it leaves with [`flush_data`](Self::flush_data), so that many share packets.
+    pub fn send_data(&mut self, channel: ChannelId, binary: bool, data: &[u8]) -> Result<(), SendError> {
+        self.sctp.send(channel, binary, data)
+    }
+
+    /// Sends what was queued.
+    pub fn flush_data(&mut self, now: Instant) {
+        self.drive(now);
+    }
+
+    /// Bytes waiting on a channel.
+    pub fn buffered(&mut self, channel: ChannelId) -> usize {
+        self.sctp.buffered(channel)
+    }
+
+    /// Says goodbye and ends.
+    pub fn close(&mut self) {
+        if self.ended {
+            return;
+        }
+        if let Some(path) = self.send_path() {
+            let outbox = &mut self.outbox;
+            self.dtls.close(|p| outbox.push_back((path, p.to_vec())));
+        }
+        self.ended = true;
+    }
+
+    fn fail(&mut self, reason: String) {
+        if !self.ended {
+            self.ended = true;
+            self.events.push_back(TransportEvent::Failed(reason));
+        }
+    }
+
+    fn on_dtls(&mut self, events: Vec<DtlsEvent>, now: Instant) {
+        for event in events {
+            match event {
+                DtlsEvent::Keys(keys) => match (SrtpSender::new(&keys), SrtpReceiver::new(&keys)) {
+                    (Ok(sender), Ok(receiver)) => {
+                        self.sender = Some(sender);
+                        self.receiver = Some(receiver);
+                    }
+                    _ => self.fail(DtlsError::Profile.to_string()),
+                },
+                DtlsEvent::Connected => {
+                    self.connected = true;
+                    self.events.push_back(TransportEvent::Connected);
+                    if self.active {
+                        self.sctp.connect();
+                    }
+                }
+                DtlsEvent::Data(packet) => self.sctp.handle(packet, now),
+                DtlsEvent::Closed => {
+                    self.ended = true;
+                    self.events.push_back(TransportEvent::Closed);
+                }
+                DtlsEvent::Failed(error) => self.fail(error.to_string()),
+            }
+        }
+    }
+
+    fn drive(&mut self, now: Instant) {
+        while let Some(transmit) = self.ice.poll_transmit() {
+            self.outbox.push_back(transmit);
+        }
+        while let Some(event) = self.ice.poll_event() {
+            match event {
+                IceEvent::Nominated(path) => {
+                    if self.nominated != Some(path) {
+                        self.nominated = Some(path);
+                        self.events.push_back(TransportEvent::PathChanged(path));
+                    }
+                }
+                IceEvent::Disconnected => self.events.push_back(TransportEvent::Disconnected),
+                IceEvent::Connected if self.connected => self.events.push_back(TransportEvent::Reconnected),
+                IceEvent::Connected => {}
+            }
+        }
+        if self.connected && !self.ended {
+            self.drive_sctp(now);
+        }
+    }
+
+    fn drive_sctp(&mut self, now: Instant) {
+        for event in self.sctp.drain() {
+            self.events.push_back(match event {
+                SctpEvent::Connected => TransportEvent::DataReady,
+                SctpEvent::Opened(id, options) => TransportEvent::ChannelOpened(id, options),
+                SctpEvent::Message { channel, binary, data } => TransportEvent::Message { channel, binary, data },
+                SctpEvent::Closed(id) => TransportEvent::ChannelClosed(id),
+                SctpEvent::Lost => continue,
+            });
+        }
+        let Some(path) = self.send_path() else { return };
+        let (dtls, outbox) = (&mut self.dtls, &mut self.outbox);
+        let mut more = vec![];
+        self.sctp.transmit(now, |packet| {
+            if let Ok(events) = dtls.send(packet, |p| outbox.push_back((path, p.to_vec()))) {
+                more.extend(events);
+            }
+        });
+        if !more.is_empty() {
+            self.on_dtls(more, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dcep::Reliability;
+
+    fn credentials(name: &str) -> Credentials {
+        Credentials { ufrag: format!("{name}frag"), pwd: format!("{name}-password-of-24-chars") }
+    }
+
+    fn digest(identity: &DtlsIdentity) -> Vec<Vec<u8>> {
+        vec![identity.fingerprint().split(':').map(|b| u8::from_str_radix(b, 16).unwrap()).collect()]
+    }
+
+    pub(crate) struct Pair {
+        pub now: Instant,
+        pub server: Transport,
+        pub client: Transport,
+        addresses: (SocketAddr, SocketAddr),
+    }
+
+    fn pair(wrong_fingerprint: bool) -> Pair {
+        pair_with(wrong_fingerprint, credentials("serv"))
+    }
+
+    fn pair_with(wrong_fingerprint: bool, believed: Credentials) -> Pair {
+        let now = Instant::now();
+        let (s, c): (SocketAddr, SocketAddr) = ("10.0.0.1:7882".parse().unwrap(), "10.0.0.2:5000".parse().unwrap());
+        let (si, ci) = (DtlsIdentity::generate().unwrap(), DtlsIdentity::generate().unwrap());
+        let mut server = Transport::new(
+            &TransportConfig {
+                identity: &si,
+                credentials: &credentials("serv"),
+                addresses: &[(s, Protocol::Udp)],
+                ice_lite: true,
+                controlling: false,
+                active: false,
+            },
+            now,
+        );
+        let mut client = Transport::new(
+            &TransportConfig {
+                identity: &ci,
+                credentials: &credentials("clie"),
+                addresses: &[(c, Protocol::Udp)],
+                ice_lite: false,
+                controlling: true,
+                active: true,
+            },
+            now,
+        );
+        server.set_remote(&credentials("clie"), digest(if wrong_fingerprint { &si } else { &ci }), now);
+        client.set_remote(&believed, digest(&si), now);
+        client.add_remote_candidate(s, Protocol::Udp, now);
+        Pair { now, server, client, addresses: (s, c) }
+    }
+
+    impl Pair {
+        fn step(&mut self) {
+            let (s, c) = self.addresses;
+            self.now += Duration::from_millis(10);
+            self.client.handle_timeout(self.now);
+            self.server.handle_timeout(self.now);
+            for _ in 0..20 {
+                let mut quiet = true;
+                while let Some((_, packet)) = self.client.poll_transmit() {
+                    quiet = false;
+                    let path = Path { local: s, remote: c, protocol: Protocol::Udp };
+                    deliver(&mut self.server, &path, &packet, self.now);
+                }
+                while let Some((_, packet)) = self.server.poll_transmit() {
+                    quiet = false;
+                    let path = Path { local: c, remote: s, protocol: Protocol::Udp };
+                    deliver(&mut self.client, &path, &packet, self.now);
+                }
+                if quiet {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn deliver(to: &mut Transport, path: &Path, packet: &[u8], now: Instant) {
+        match packet[0] {
+            0..=3 => {
+                to.handle_stun(path, packet, now);
+            }
+            20..=63 => to.handle_dtls(packet, now),
+            _ => {}
+        }
+    }
+
+    fn events(transport: &mut Transport) -> Vec<TransportEvent> {
+        std::iter::from_fn(|| transport.poll_event()).collect()
+    }
+
+    #[test]
+    fn two_transports_connect_and_pass_messages() {
+        let mut pair = pair(false);
+        for _ in 0..200 {
+            pair.step();
+        }
+        assert!(pair.server.is_connected() && pair.client.is_connected());
+        assert!(pair.server.sender().is_some() && pair.client.receiver().is_some());
+        let options = ChannelOptions {
+            label: "_reliable".into(),
+            protocol: String::new(),
+            ordered: true,
+            reliability: Reliability::Reliable,
+        };
+        let id = pair.client.open_channel(options.clone(), pair.now).unwrap();
+        for _ in 0..20 {
+            pair.step();
+        }
+        let opened = events(&mut pair.server);
+        assert!(opened.iter().any(|e| matches!(e, TransportEvent::ChannelOpened(got, o) if *got == id && *o == options)));
+        let big = vec![7u8; 100_000];
+        pair.client.send_data(id, true, &big).unwrap();
+        pair.server.send_data(id, false, b"hello").unwrap();
+        for _ in 0..50 {
+            pair.client.flush_data(pair.now);
+            pair.server.flush_data(pair.now);
+            pair.step();
+        }
+        assert!(events(&mut pair.server).iter().any(|e| matches!(e, TransportEvent::Message { data, binary: true, .. } if *data == big)));
+        assert!(events(&mut pair.client).iter().any(|e| matches!(e, TransportEvent::Message { data, binary: false, .. } if data == b"hello")));
+        assert_eq!(pair.client.send_data(id, true, &vec![0; 300_000]), Err(SendError::TooLarge));
+    }
+
+    #[test]
+    fn a_wrong_fingerprint_fails_before_keys() {
+        let mut pair = pair(true);
+        for _ in 0..200 {
+            pair.step();
+        }
+        assert!(pair.server.is_ended() && pair.server.sender().is_none());
+        let told = events(&mut pair.server);
+        assert!(told.iter().any(|e| matches!(e, TransportEvent::Failed(why) if why.contains("fingerprint"))), "{told:?}");
+    }
+
+    #[test]
+    fn a_transport_nobody_reaches_fails_in_time() {
+        let mut pair = pair(false);
+        pair.server.handle_timeout(pair.now + CONNECT_WITHIN);
+        assert!(matches!(events(&mut pair.server)[..], [TransportEvent::Failed(_)]));
+        assert!(pair.server.poll_timeout(pair.now).is_none());
+    }
+
+    #[test]
+    fn a_check_with_the_wrong_password_proves_nothing() {
+        let wrong = Credentials { ufrag: "servfrag".into(), pwd: "not-the-password-of-24-c".into() };
+        let mut pair = pair_with(false, wrong);
+        let path = Path { local: pair.addresses.0, remote: pair.addresses.1, protocol: Protocol::Udp };
+        for _ in 0..50 {
+            pair.now += Duration::from_millis(10);
+            pair.client.handle_timeout(pair.now);
+            while let Some((_, packet)) = pair.client.poll_transmit() {
+                assert!(!pair.server.handle_stun(&path, &packet, pair.now));
+            }
+        }
+        assert_eq!(pair.server.send_path(), None);
+    }
+
+    #[test]
+    fn ice_restarts_while_connected() {
+        let mut pair = pair(false);
+        for _ in 0..200 {
+            pair.step();
+        }
+        let (s, c) = (credentials("sern"), credentials("clin"));
+        pair.server.restart_ice(&s, Some(&c), pair.now);
+        pair.client.restart_ice(&c, Some(&s), pair.now);
+        pair.client.add_remote_candidate(pair.addresses.0, Protocol::Udp, pair.now);
+        events(&mut pair.server);
+        for _ in 0..300 {
+            pair.step();
+        }
+        assert!(pair.server.is_connected());
+        assert_eq!(pair.server.credentials(), s);
+    }
+}
