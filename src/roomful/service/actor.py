@@ -108,6 +108,7 @@ class RoomActor:
         self._wake = asyncio.Event()
         self._levels: Speaking | None = None
         self._flushed_at = 0.0
+        self._next_tick = 0.0
         self._task: asyncio.Task[None] | None = None
         self.closed = False
 
@@ -135,6 +136,7 @@ class RoomActor:
         self._engine.open_room(self.info.sid, self._hear)
         self._engine.watch_data(self.info.sid, self._hooks.wants_data)
         self._carry_out(self._room.start())
+        self._next_tick = asyncio.get_running_loop().time() + TICK_S
         self._task = asyncio.create_task(self._run(), name=f"room {self.info.name}")
 
     # Sessions
@@ -212,9 +214,8 @@ class RoomActor:
 
     async def close(self, reason: str = LeaveReason.ROOM_DELETED) -> None:
         """Everybody is told and leaves; returns when the room is gone."""
-        if self.closed:
-            return
-        await self._call(lambda: self._handle(Close(reason)))
+        if not self.closed:
+            await self._call(lambda: self._handle(Close(reason)))
         if self._task is not None:
             await asyncio.wait((self._task,))
 
@@ -229,6 +230,8 @@ class RoomActor:
                         break
                     work, future = self._inbox.popleft()
                     self._do(work, future)
+                if not self.closed:
+                    self._tick_if_due()
                 self._flush_if_due()
                 # Other tasks have their turn between batches of a flooded room.
                 await asyncio.sleep(0)
@@ -240,15 +243,20 @@ class RoomActor:
         if self._inbox:
             return
         self._wake.clear()
-        timeout = TICK_S
+        until = self._next_tick
         if self._delivery.dirty:
-            timeout = max(0.0, self._flushed_at + self._policy.coalesce_ms / 1000 - asyncio.get_running_loop().time())
+            until = min(until, self._flushed_at + self._policy.coalesce_ms / 1000)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout_at(until):
                 await self._wake.wait()
         except TimeoutError:
-            if timeout == TICK_S:
-                self._tick()
+            return
+
+    def _tick_if_due(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_tick:
+            self._next_tick = now + TICK_S
+            self.tick()
 
     def _do(self, work: Callable[[], object], future: asyncio.Future[object] | None) -> None:
         try:
@@ -308,6 +316,7 @@ class RoomActor:
                     self._engine.order(self.info.sid, one)
                 case RoomFinished():
                     self.closed = True
+                    self._wake.set()
                     self._happened(one)
                 case (
                     RoomStarted()
@@ -427,7 +436,8 @@ class RoomActor:
         while self._delivery.overflowed:
             self._leave(self._delivery.overflowed.pop(), LeaveReason.SLOW_READER)
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Looks at every timeout; the room's task does so each second."""
         now, policy = self._clock.now_ms(), self._policy
         for member in list(self._delivery.members.values()):
             gone, lost = member.detached_at_ms, member.media_lost_at_ms
