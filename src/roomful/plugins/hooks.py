@@ -85,7 +85,6 @@ class _Line:
     """One room's calls, one after the other."""
 
     queue: asyncio.Queue[tuple[str, Callable[[], object]] | None]
-    task: asyncio.Task[None]
 
 
 @dataclass(slots=True)
@@ -100,7 +99,8 @@ class UserHooks:
     on_data: list[DataHook] = field(default_factory=list[DataHook])
     on_room_started: list[RoomHook] = field(default_factory=list[RoomHook])
     on_room_ended: list[RoomHook] = field(default_factory=list[RoomHook])
-    _lines: dict[str, _Line] = field(default_factory=dict[str, "_Line"])
+    _lines: dict[str, _Line] = field(default_factory=dict[str, _Line])
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set["asyncio.Task[None]"])
 
     @property
     def wants_data(self) -> bool:
@@ -156,7 +156,6 @@ class UserHooks:
                 for hook in self.on_room_ended:
                     self._call(room.sid, "on_room_ended", lambda hook=hook: hook(room))
                 if line := self._lines.pop(room.sid, None):
-                    # Its last call may wait in a full queue; the line ends after it.
                     _put(line.queue, None)
             case ParticipantLeft():
                 for leave in self.on_leave:
@@ -182,11 +181,11 @@ class UserHooks:
 
     async def close(self) -> None:
         """Lets what waits finish, for a deadline at most."""
-        lines, self._lines = list(self._lines.values()), {}
-        for line in lines:
+        for line in self._lines.values():
             _put(line.queue, None)
-        if lines:
-            _, late = await asyncio.wait([line.task for line in lines], timeout=self.deadline_s)
+        self._lines.clear()
+        if self._tasks:
+            _, late = await asyncio.wait(tuple(self._tasks), timeout=self.deadline_s)
             for task in late:
                 task.cancel()
 
@@ -194,8 +193,10 @@ class UserHooks:
         line = self._lines.get(room)
         if line is None:
             queue: asyncio.Queue[tuple[str, Callable[[], object]] | None] = asyncio.Queue(QUEUE)
-            line = _Line(queue, asyncio.create_task(self._work(queue), name=f"hooks of {room}"))
-            self._lines[room] = line
+            line = self._lines[room] = _Line(queue)
+            task = asyncio.create_task(self._work(queue), name=f"hooks of {room}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         if line.queue.full():
             log.warning("%s of room %s falls behind: a call is dropped", name, room)
             return

@@ -242,7 +242,9 @@ class RoomMachine(RuleBasedStateMachine):
             return
         assert (newer := self.room.by_identity(identity)) is not None and newer.sid == sid
         if older is not None:
-            assert any(isinstance(one, Notice) and isinstance(one.event, Left) and one.to == (older.sid,) for one in out)
+            assert any(
+                isinstance(one, Notice) and isinstance(one.event, Left) and one.to == (older.sid,) for one in out
+            )
 
     @rule(n=pick, reason=st.sampled_from(["client_initiated", "participant_removed"]))
     def leave(self, n: int, reason: str) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
-from fakes import World
+from service_fakes import World
 
 from roomful.core.commands import Bind, Join, Leave, Publish, Speaking, UpdateParticipant
 from roomful.core.effects import ParticipantJoined, ParticipantLeft, Receive, RoomFinished, RoomStarted
 from roomful.core.errors import Denied, LimitExceeded, NotAllowed, NotFound, Unavailable
-from roomful.core.events import Left, LeaveReason, ParticipantsChanged, Published, SpeakersChanged
+from roomful.core.events import LeaveReason, Left, ParticipantsChanged, Published, SpeakersChanged
 from roomful.core.permission import Permission
 from roomful.core.policy import Policy, RoomOptions
 from roomful.core.track import AddTrack

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from roomful.core.events import Left, LeaveReason, SubscriptionFailed
+from roomful.core.events import LeaveReason, Left, SubscriptionFailed
 from roomful.service.mailbox import Item, Mailbox
 
 
