@@ -2,6 +2,7 @@
 //!
 //! Called by the router for each packet that came in, once.
 pub mod av1;
+pub mod dependency;
 pub mod h26x;
 pub mod vp8;
 pub mod vp9;
@@ -67,7 +68,10 @@ impl Codec {
 
     /// Pictures rather than sound.
     pub fn is_video(self) -> bool {
-        matches!(self, Codec::Vp8 | Codec::Vp9 | Codec::H264 | Codec::H265 | Codec::Av1)
+        matches!(
+            self,
+            Codec::Vp8 | Codec::Vp9 | Codec::H264 | Codec::H265 | Codec::Av1
+        )
     }
 
     /// Hz of the RTP clock.
@@ -89,6 +93,8 @@ pub struct PacketInfo {
     pub spatial: u8,
     /// Temporal layer.
     pub temporal: u8,
+    /// Who follows lower temporal layers may begin to follow this one here.
+    pub switch_up: bool,
 }
 
 /// Looks at a payload. Sound is always a place to start.
@@ -97,12 +103,22 @@ pub fn inspect(codec: Codec, payload: &[u8]) -> PacketInfo {
     match codec {
         Codec::Vp8 => vp8::inspect(payload),
         Codec::Vp9 => vp9::inspect(payload),
-        Codec::H264 => PacketInfo { key_start: h26x::h264_key_start(payload), ..PacketInfo::default() },
-        Codec::H265 => PacketInfo { key_start: h26x::h265_key_start(payload), ..PacketInfo::default() },
-        Codec::Av1 => PacketInfo { key_start: av1::key_start(payload), ..PacketInfo::default() },
-        Codec::Opus | Codec::Red | Codec::Pcmu | Codec::Pcma | Codec::G722 => {
-            PacketInfo { key_start: true, ..PacketInfo::default() }
-        }
+        Codec::H264 => PacketInfo {
+            key_start: h26x::h264_key_start(payload),
+            ..PacketInfo::default()
+        },
+        Codec::H265 => PacketInfo {
+            key_start: h26x::h265_key_start(payload),
+            ..PacketInfo::default()
+        },
+        Codec::Av1 => PacketInfo {
+            key_start: av1::key_start(payload),
+            ..PacketInfo::default()
+        },
+        Codec::Opus | Codec::Red | Codec::Pcmu | Codec::Pcma | Codec::G722 => PacketInfo {
+            key_start: true,
+            ..PacketInfo::default()
+        },
     }
 }
 

@@ -29,7 +29,11 @@ impl Descriptor {
     #[inline]
     pub fn parse(payload: &[u8]) -> Option<Self> {
         let first = *payload.first()?;
-        let mut d = Self { starts_frame: first & 0x10 != 0 && first & 0x07 == 0, len: 1, ..Self::default() };
+        let mut d = Self {
+            starts_frame: first & 0x10 != 0 && first & 0x07 == 0,
+            len: 1,
+            ..Self::default()
+        };
         if first & 0x80 == 0 {
             return Some(d);
         }
@@ -96,9 +100,16 @@ impl Descriptor {
 /// Key frame: the first partition's first byte has its lowest bit clear (RFC 6386 §9.1).
 #[inline]
 pub fn inspect(payload: &[u8]) -> PacketInfo {
-    let Some(d) = Descriptor::parse(payload) else { return PacketInfo::default() };
+    let Some(d) = Descriptor::parse(payload) else {
+        return PacketInfo::default();
+    };
     let key_start = d.starts_frame && payload.get(d.len).is_some_and(|byte| byte & 1 == 0);
-    PacketInfo { key_start, spatial: 0, temporal: d.temporal }
+    PacketInfo {
+        key_start,
+        spatial: 0,
+        temporal: d.temporal,
+        switch_up: d.layer_sync,
+    }
 }
 
 #[cfg(test)]
@@ -109,7 +120,10 @@ mod tests {
     fn a_full_descriptor_is_read_and_rewritten() {
         let mut payload = vec![0x90, 0xf0, 0x92, 0x34, 0x05, 0x61, 0x00, 0xff];
         let d = Descriptor::parse(&payload).unwrap();
-        assert_eq!((d.picture_id, d.tl0_pic_idx, d.key_idx, d.temporal, d.layer_sync), (Some(0x1234), Some(5), Some(1), 1, true));
+        assert_eq!(
+            (d.picture_id, d.tl0_pic_idx, d.key_idx, d.temporal, d.layer_sync),
+            (Some(0x1234), Some(5), Some(1), 1, true)
+        );
         assert_eq!(d.len, 6);
         assert!(inspect(&payload).key_start);
         d.rewrite(&mut payload, 0x7fff, 9, 31);
