@@ -1,0 +1,120 @@
+"""The media engine: router threads in Rust behind one object. Made by the composition root, used through `engine.adapter`.
+
+Ids are text made by the caller (`RM_…` rooms, `PA_…` participants, `TR_…` tracks, `TP_…` transports, `DTR_…` data tracks).
+
+Commands, with their fields (`settings` and `spec` below):
+
+    open_room                 room
+    close_room                room
+    add_participant           room, participant, identity, subscribe: bool, publish_data: bool
+    set_rights                participant, subscribe: bool, publish_data: bool
+    remove_participant        participant
+    open_transport            participant, transport, role: single|publisher|subscriber, credentials: (ufrag, password)
+    remote_offer              request: int, transport, sdp, credentials    → answer | refused
+    remote_answer             request: int, transport, offer: int, sdp     → accepted | refused
+    remote_candidate          transport, candidate
+    restart_ice               transport, credentials
+    publish                   participant, spec
+    unpublish                 track
+    mute                      track, muted: bool
+    subscribe                 participant, track, settings
+    unsubscribe               participant, track
+    view                      participant, track, settings
+    send_data                 room, kind: reliable|lossy|track, packet: bytes, to: list of participants (empty: all)
+    hold_topics               room, topics: list[str]
+    decide                    room, hold: int, verdict: True (release) | False (drop) | bytes (in its place)
+    watch_data                room, on: bool
+    replay_data               participant, seen: list of (publisher, last sequence)
+    publish_data_track        participant, track, handle: 1…65535
+    unpublish_data_track      track
+    subscribe_data_track      participant, track, handle
+    unsubscribe_data_track    participant, track
+    ask_stats                 request: int, room                           → stats
+
+    settings: {paused: bool, quality: 0…2, width: px, height: px, fps, priority}; 0 stands for "not said"
+    spec: {track, kind: audio|video, codecs: [(name, cid, svc: bool)], layers: [(quality, width, height, bitrate_bps, rid)],
+           muted, stereo, dtx, red, encrypted, screen: bool}
+
+Events, with their fields:
+
+    answer             request, transport, sdp, mids: {mid: track}
+    accepted           request
+    refused            request, code: sdp_invalid|not_found|wrong_state|limit, message
+    offer              transport, offer: int, sdp, mids
+    sections_wanted    transport, audios: int, videos: int
+    transport          transport, state: connected|disconnected|failed|closed, remote: str | None, protocol: udp|tcp, reason
+    track_bound        track, mid, codec, rids: list[str]
+    track_started      track
+    subscribed         participant, track
+    unsupported        participant, track
+    demand             track, codecs: [(codec, (low, medium, high: bool))]
+    stream_state       participant, track, paused: bool
+    speakers           room, levels: [(participant, 0.0…1.0, active: bool)]
+    quality            participant, quality: lost|poor|good|excellent, score: 0.0…5.0
+    data               room, participant, kind, packet: bytes
+    data_held          room, hold: int, participant, topic, packet: bytes
+    slow_reader        participant
+    stats              request, json: str
+    died               reason
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+COMMANDS: Final[tuple[str, ...]]
+"""Every name that `Engine.send` takes."""
+EVENTS: Final[tuple[str, ...]]
+"""Every name that `Engine.drain` may tell."""
+
+class EngineError(RuntimeError):
+    """The engine could not start, or is dead."""
+
+    code: str
+    """`config`, `port_taken`, `os`, `engine_dead`"""
+
+class Engine:
+    """Threads, sockets and routers. Safe to call from any thread; nothing but the constructor and `close` waits."""
+
+    def __new__(
+        cls,
+        *,
+        addresses: Sequence[str] = ("0.0.0.0",),
+        announced: Sequence[str] = (),
+        udp_port: int = 0,
+        tcp_port: int | None = None,
+        threads: int = 1,
+        codecs: Sequence[str] = ("opus", "red", "vp8", "h264", "vp9", "av1"),
+        max_tracks: int = 64,
+        max_subscriptions: int = 1024,
+    ) -> Engine:
+        """Binds and starts. Raises EngineError (`config`, `port_taken`, `os`).
+
+        addresses: IP addresses to bind.
+        announced: IP addresses that clients are told; empty for those that are bound.
+        udp_port: the first thread's; thread n has udp_port + n. 0 for any free ones.
+        tcp_port: ICE-TCP (RFC 6544), None for none.
+        threads: each has its rooms, and a UDP port for each address.
+        codecs: may be published; first choice first.
+        max_tracks, max_subscriptions: of one participant.
+        """
+        ...
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while there is something to drain; -1 where there is none."""
+        ...
+
+    def send(self, command: str, fields: Mapping[str, Any]) -> None:
+        """One command. Raises ValueError or TypeError when it is malformed, EngineError (`engine_dead`) when nobody is there to take it."""
+        ...
+
+    def drain(self) -> list[tuple[str, dict[str, Any]]]:
+        """All events since the last call, in order. Raises EngineError (`engine_dead`) after `close`."""
+        ...
+
+    def ports(self) -> list[tuple[str, str, int]]:
+        """(`udp` or `tcp`, address, port) of every socket."""
+        ...
+
+    def close(self) -> None:
+        """Ends all threads and waits for them; the second call does nothing."""
+        ...
