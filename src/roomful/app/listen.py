@@ -1,0 +1,166 @@
+"""uvicorn as the front door: listening sockets, a bound on how long a request's head may take, and a quiet end.
+
+Called by `app.serve`. The Rust front door of the design takes this file's place later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from collections.abc import Generator, Iterable
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from roomful.core.errors import ConfigError
+
+HEAD_S = 10.0
+"""How long the head of a request may take to arrive."""
+KEEP_ALIVE_S = 30
+BACKLOG = 1_024
+END_S = 5.0
+"""How long connections may take to end when the server does."""
+
+
+class _BoundedHead(H11Protocol):
+    """Closes connections that dawdle over a request's head; uvicorn alone waits for ever."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self._disarm()
+        super().handle_websocket_upgrade(event)
+
+    def _watch(self) -> None:
+        """A head that began must end; a whole one is the application's affair."""
+        if self.transport.get_protocol() is not self or self.conn.their_state is not h11.IDLE:
+            self._disarm()
+        elif self._head_timer is None:
+            self._arm()
+
+    def _arm(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_S, self._late)
+
+    def _disarm(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _late(self) -> None:
+        self._head_timer = None
+        if not self.transport.is_closing():
+            self.transport.abort()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def bind(addresses: Iterable[str], port: int, *, flag: str) -> list[socket.socket]:
+    """Listening TCP sockets. Raises ConfigError, which names the holder of a taken port and the flag that moves it."""
+    bound: list[socket.socket] = []
+    try:
+        for address in addresses:
+            for family, kind, proto, _, where in _resolve(address, port):
+                one = socket.socket(family, kind, proto)
+                bound.append(one)
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                # Port 0 takes any free port, the same one for every address.
+                taken = bound[0].getsockname()[1] if port == 0 and len(bound) > 1 else port
+                one.bind((where[0], taken, *where[2:]))
+                one.setblocking(False)
+    except OSError as error:
+        for one in bound:
+            one.close()
+        raise _bind_error(error, port, flag) from None
+    return bound
+
+
+def _resolve(address: str, port: int) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]]:
+    try:
+        found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise ConfigError(f"{address} is no address to listen on: {error.strerror}") from None
+    return [(family, kind, proto, name, where) for family, kind, proto, name, where in found]  # type: ignore[misc]
+
+
+def _bind_error(error: OSError, port: int, flag: str) -> ConfigError:
+    if error.errno == errno.EADDRINUSE:
+        return ConfigError(f"port {port} is taken; choose another with {flag}", code="port_taken")
+    if error.errno == errno.EACCES:
+        return ConfigError(f"port {port} needs more rights than this process has; choose another with {flag}")
+    return ConfigError(f"cannot listen on port {port}: {error.strerror} ({flag})")
+
+
+class Listener:
+    """One uvicorn server on some sockets, with TLS or without."""
+
+    def __init__(self, asgi: ASGIApp, sockets: list[socket.socket], tls: ssl.SSLContext | None = None) -> None:
+        config = uvicorn.Config(
+            asgi,
+            http=_BoundedHead,
+            ws="websockets-sansio",
+            # Signal messages are bounded again, and more tightly, by each edge.
+            ws_max_size=1 << 20,
+            ws_ping_interval=None,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=int(END_S),
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+        config.load()
+        config.ssl = tls
+        self._sockets = sockets
+        self._server = _Server(config)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        return self._sockets[0].getsockname()[1]
+
+    async def start(self) -> None:
+        """Returns when connections are taken."""
+        self._task = asyncio.create_task(self._server.serve(self._sockets), name=f"listener {self.port}")
+        while not self._server.started:
+            if self._task.done():
+                await self._task
+                raise ConfigError(f"the server on port {self.port} did not start")
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        """No new connections; those that are there have `END_S` to end."""
+        if self._task is None:
+            return
+        self._server.should_exit = True
+        done, _ = await asyncio.wait((self._task,), timeout=END_S + 1)
+        if not done:
+            self._server.force_exit = True
+            await asyncio.wait((self._task,), timeout=1)
