@@ -185,10 +185,9 @@ pub(super) fn inherit(section: &mut Section, name: &str, value: &str) -> Result<
             )?;
         }
         "setup" => section.setup = Some(setup(value)?),
-        "sendrecv" => section.direction = Direction::SendRecv,
-        "sendonly" => section.direction = Direction::SendOnly,
-        "recvonly" => section.direction = Direction::RecvOnly,
-        "inactive" => section.direction = Direction::Inactive,
+        "sendrecv" | "sendonly" | "recvonly" | "inactive" => {
+            section.direction = direction_named(name).unwrap_or_default();
+        }
         "extmap" => extmap(section, value)?,
         "extmap-allow-mixed" => section.extmap_allow_mixed = true,
         "end-of-candidates" => section.end_of_candidates = true,
@@ -360,13 +359,15 @@ fn feedback(section: &mut Section, value: &str) -> Result<(), Fault> {
 fn extmap(section: &mut Section, value: &str) -> Result<(), Fault> {
     const SHAPE: &str = "extmap:<id from 1 to 255> <uri>";
     let mut words = value.split_ascii_whitespace();
-    let id = words.next().and_then(|word| word.split('/').next()).unwrap_or("");
+    let id = words.next().unwrap_or("");
+    let (id, direction) = id.split_once('/').unwrap_or((id, "sendrecv"));
     // Ids above 255 only negotiate ids (RFC 8285 §6), which nobody does.
     let number: u16 = id
         .parse()
         .ok()
         .filter(|id| *id > 0)
         .ok_or(Fault::Expected(SHAPE))?;
+    let direction = direction_named(direction).ok_or(Fault::Expected(SHAPE))?;
     let uri = words.next().ok_or(Fault::Expected(SHAPE))?;
     let Ok(id) = u8::try_from(number) else {
         return Ok(());
@@ -374,12 +375,8 @@ fn extmap(section: &mut Section, value: &str) -> Result<(), Fault> {
     if section.extmaps.iter().any(|map| map.id == id || map.uri == uri) {
         return Ok(());
     }
-    push(
-        &mut section.extmaps,
-        extension::named(id, uri),
-        "header extensions",
-        MAX_EXTMAPS,
-    )
+    let map = extension::named(id, uri, direction);
+    push(&mut section.extmaps, map, "header extensions", MAX_EXTMAPS)
 }
 
 /// `a=msid:<stream> [<track>]` (RFC 8830 §2).
@@ -525,6 +522,16 @@ fn fingerprint(value: &str) -> Result<Fingerprint, Fault> {
         return Err(Fault::Expected("32 bytes of SHA-256"));
     }
     Ok(Fingerprint { algorithm, digest })
+}
+
+fn direction_named(word: &str) -> Option<Direction> {
+    match word {
+        "sendrecv" => Some(Direction::SendRecv),
+        "sendonly" => Some(Direction::SendOnly),
+        "recvonly" => Some(Direction::RecvOnly),
+        "inactive" => Some(Direction::Inactive),
+        _ => None,
+    }
 }
 
 fn setup(value: &str) -> Result<Setup, Fault> {

@@ -1,4 +1,5 @@
 //! RTP header extensions by URI: names, and the ids our own offers give them. Called by the negotiation and the router.
+use super::model::Direction;
 use std::borrow::Cow;
 
 /// `a=extmap` (RFC 8285 §5).
@@ -8,6 +9,8 @@ pub struct ExtMap {
     pub id: u8,
     /// Borrowed for the ones named here.
     pub uri: Cow<'static, str>,
+    /// From the writer's view: `SendOnly` is for packets it sends.
+    pub direction: Direction,
 }
 
 /// RFC 9143: which section a packet belongs to.
@@ -54,14 +57,13 @@ pub fn offered(uri: &str) -> Option<ExtMap> {
         .map(|(id, known)| ExtMap {
             id: *id,
             uri: Cow::Borrowed(known),
+            direction: Direction::SendRecv,
         })
 }
 
 /// An extension with somebody else's id; known URIs cost no allocation.
-pub fn named(id: u8, uri: &str) -> ExtMap {
+pub fn named(id: u8, uri: &str, direction: Direction) -> ExtMap {
     let known = TABLE.iter().find(|(_, known)| *known == uri);
-    ExtMap {
-        id,
-        uri: known.map_or_else(|| Cow::Owned(uri.to_owned()), |(_, known)| Cow::Borrowed(*known)),
-    }
+    let uri = known.map_or_else(|| Cow::Owned(uri.to_owned()), |(_, known)| Cow::Borrowed(*known));
+    ExtMap { id, uri, direction }
 }

@@ -12,10 +12,10 @@ pub mod codec;
 pub mod extension;
 pub mod fmtp;
 mod fuzz;
-mod model;
-mod negotiate;
-mod offer;
-mod parse;
+pub mod model;
+pub mod negotiate;
+pub mod offer;
+pub mod parse;
 mod write;
 
 pub use extension::ExtMap;

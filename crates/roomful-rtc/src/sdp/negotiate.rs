@@ -1,5 +1,6 @@
 //! Answers: one decision for each section of an offer becomes the text that goes back. Called by the router for every client
 //! that offers. Pure, and never more than the offer allows: the writer of the offer is always right about what it can do.
+use super::extension::ExtMap;
 use super::model::{CodecLine, Description, Direction, Kind, Section, Setup};
 use super::write::{write, Body, Draft, Media, Session};
 
@@ -271,13 +272,27 @@ fn media_body<'a>(
             mid: section.mid.clone(),
         });
     }
-    let wanted = |uri: &str| media.extensions.contains(&uri);
     Ok(Media {
         direction,
         codecs: &media.codecs,
-        extensions: section.extmaps.iter().filter(|map| wanted(&map.uri)).collect(),
+        extensions: answered_extensions(section, media, direction),
         rids,
         rtcp_rsize: section.rtcp_rsize,
         outgoing: media.outgoing.as_ref(),
     })
+}
+
+/// Wanted and offered, with the direction turned round (RFC 8285 §6), without those that would never be used in ours.
+fn answered_extensions(section: &Section, media: &MediaDecision, ours: Direction) -> Vec<ExtMap> {
+    let wanted = section
+        .extmaps
+        .iter()
+        .filter(|map| media.extensions.contains(&map.uri.as_ref()));
+    let turned = wanted.map(|map| ExtMap {
+        direction: map.direction.reversed(),
+        ..map.clone()
+    });
+    turned
+        .filter(|map| ours == Direction::Inactive || map.direction.within(ours) != Direction::Inactive)
+        .collect()
 }

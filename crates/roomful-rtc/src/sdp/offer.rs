@@ -98,7 +98,7 @@ fn media_body(media: &OfferedMedia) -> Media<'_> {
     Media {
         direction: media.direction,
         codecs: &media.codecs,
-        extensions: media.extensions.iter().collect(),
+        extensions: media.extensions.clone(),
         rids: &[],
         rtcp_rsize: true,
         outgoing: media.outgoing.as_ref(),
@@ -178,12 +178,13 @@ fn read_section(ours: &OfferedSection, theirs: &Section) -> Result<AnsweredSecti
             codecs.push(codec);
         }
     }
-    let extensions = theirs
-        .extmaps
-        .iter()
-        .filter(|map| media.extensions.contains(map))
-        .cloned()
-        .collect();
+    let shared = |map: &&ExtMap| {
+        media
+            .extensions
+            .iter()
+            .any(|ours| ours.id == map.id && ours.uri == map.uri)
+    };
+    let extensions = theirs.extmaps.iter().filter(shared).cloned().collect();
     let direction = media.direction.within(theirs.direction.reversed());
     Ok(AnsweredSection {
         mid,

@@ -28,7 +28,7 @@ pub(super) enum Body<'a> {
 pub(super) struct Media<'a> {
     pub direction: Direction,
     pub codecs: &'a [CodecLine],
-    pub extensions: Vec<&'a ExtMap>,
+    pub extensions: Vec<ExtMap>,
     /// rids that we receive.
     pub rids: &'a [String],
     pub rtcp_rsize: bool,
@@ -188,7 +188,12 @@ impl Text {
 
     fn media(&mut self, media: &Media<'_>) {
         for map in &media.extensions {
-            self.put_value(format_args!("a=extmap:{} ", map.id));
+            self.put_value(format_args!("a=extmap:{}", map.id));
+            if map.direction != Direction::SendRecv {
+                self.put("/");
+                self.put(map.direction.as_str());
+            }
+            self.put(" ");
             self.put(&map.uri);
             self.end();
         }
