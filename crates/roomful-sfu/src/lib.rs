@@ -1,3 +1,36 @@
 //! The media router, sans-IO: who publishes, who watches, and every packet between them.
+//!
+//! One [`Router`] lives on one media thread with its rooms. Called by `roomful-engine`, which owns sockets and clocks; by tests
+//! with a virtual clock. Never touches a socket, a clock, a thread or PyO3.
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+pub mod command;
+mod connection;
+pub mod data;
+mod downstream;
+pub mod egress;
+pub mod event;
+mod feedback;
+mod forward;
+mod layers;
+mod media;
+mod negotiation;
+mod rewrite;
+mod ring;
+mod room;
+pub mod router;
+mod slab;
+mod speaker;
+mod subscribe;
+mod track;
+
+pub use router::{Router, RouterConfig};

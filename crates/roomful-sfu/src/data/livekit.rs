@@ -1,0 +1,242 @@
+//! LiveKit's DataPacket (`livekit_models.proto`), by its wire fields: no protobuf library stands in the packet path.
+use super::envelope::{Address, Envelope, Sender};
+
+/// LiveKit's envelope.
+pub struct LiveKit;
+
+/// Fields of DataPacket.
+mod packet {
+    pub const USER: u32 = 2;
+    pub const SPEAKER: u32 = 3;
+    pub const IDENTITY: u32 = 4;
+    pub const DESTINATIONS: u32 = 5;
+    pub const TRANSCRIPTION: u32 = 7;
+    pub const STREAM_HEADER: u32 = 13;
+    pub const SEQUENCE: u32 = 16;
+    pub const SID: u32 = 17;
+}
+
+/// Fields of UserPacket.
+mod user {
+    pub const SID: u32 = 1;
+    pub const DESTINATION_SIDS: u32 = 3;
+    pub const TOPIC: u32 = 4;
+    pub const IDENTITY: u32 = 5;
+    pub const DESTINATIONS: u32 = 6;
+}
+
+const STREAM_TOPIC: u32 = 3;
+/// The topic under which transcriptions are known to whoever holds packets.
+const TRANSCRIPTION_TOPIC: &str = "lk.transcription";
+/// More destinations than a room has people are a mistake.
+const MAX_DESTINATIONS: usize = 1000;
+
+/// One field: its number, its whole bytes with the tag, and its value.
+struct Field<'a> {
+    number: u32,
+    raw: &'a [u8],
+    value: Value<'a>,
+}
+
+enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+    Other,
+}
+
+/// Walks the fields of a message; yields `None` inside once, when the message is malformed.
+fn fields(message: &[u8]) -> impl Iterator<Item = Option<Field<'_>>> {
+    let mut rest = message;
+    let mut broken = false;
+    std::iter::from_fn(move || {
+        if rest.is_empty() || broken {
+            return None;
+        }
+        let field = field(&mut rest);
+        broken = field.is_none();
+        Some(field)
+    })
+}
+
+fn field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
+    let whole = *rest;
+    let tag = varint(rest)?;
+    let number = u32::try_from(tag >> 3).ok().filter(|n| *n > 0)?;
+    let value = match tag & 7 {
+        0 => Value::Number(varint(rest)?),
+        1 => take(rest, 8).map(|_| Value::Other)?,
+        2 => {
+            let length = usize::try_from(varint(rest)?).ok()?;
+            Value::Bytes(take(rest, length)?)
+        }
+        5 => take(rest, 4).map(|_| Value::Other)?,
+        // Groups are not used by LiveKit and are refused.
+        _ => return None,
+    };
+    let raw = whole.get(..whole.len() - rest.len())?;
+    Some(Field { number, raw, value })
+}
+
+fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+    let (front, back) = rest.split_at_checked(length)?;
+    *rest = back;
+    Some(front)
+}
+
+fn varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    for shift in 0..10 {
+        let (&byte, tail) = rest.split_first()?;
+        *rest = tail;
+        value |= u64::from(byte & 0x7f).checked_shl(7 * shift)?;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn put_bytes(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
+    put_varint(out, u64::from(number) << 3 | 2);
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).ok().map(str::to_owned)
+}
+
+impl Envelope for LiveKit {
+    fn address(data: &[u8]) -> Option<Address> {
+        let mut address = Address::default();
+        for field in fields(data) {
+            let field = field?;
+            match (field.number, field.value) {
+                // Speakers are the server's to tell.
+                (packet::SPEAKER, _) => return None,
+                (packet::DESTINATIONS, Value::Bytes(name)) => address.identities.push(text(name)?),
+                (packet::SEQUENCE, Value::Number(n)) => address.sequence = n as u32,
+                (packet::TRANSCRIPTION, _) => address.topic = TRANSCRIPTION_TOPIC.to_owned(),
+                (packet::USER, Value::Bytes(body)) => user_address(body, &mut address)?,
+                (packet::STREAM_HEADER, Value::Bytes(body)) => {
+                    for field in fields(body) {
+                        if let Field { number: STREAM_TOPIC, value: Value::Bytes(topic), .. } = field? {
+                            address.topic = text(topic)?;
+                        }
+                    }
+                }
+                _ => {}
+            }
+            if address.identities.len() + address.participants.len() > MAX_DESTINATIONS {
+                return None;
+            }
+        }
+        Some(address)
+    }
+
+    fn stamp(data: &[u8], sender: Sender<'_>) -> Option<Vec<u8>> {
+        let mut out = Vec::with_capacity(data.len() + 64);
+        for field in fields(data) {
+            let field = field?;
+            match (field.number, field.value) {
+                (packet::IDENTITY | packet::SID, _) => {}
+                (packet::USER, Value::Bytes(body)) => {
+                    put_bytes(&mut out, packet::USER, &stamp_user(body, sender)?);
+                }
+                _ => out.extend_from_slice(field.raw),
+            }
+        }
+        put_bytes(&mut out, packet::IDENTITY, sender.identity.as_bytes());
+        put_bytes(&mut out, packet::SID, sender.participant.as_bytes());
+        Some(out)
+    }
+}
+
+fn user_address(body: &[u8], address: &mut Address) -> Option<()> {
+    for field in fields(body) {
+        let field = field?;
+        match (field.number, field.value) {
+            (user::DESTINATIONS, Value::Bytes(name)) => address.identities.push(text(name)?),
+            (user::DESTINATION_SIDS, Value::Bytes(name)) => address.participants.push(text(name)?),
+            (user::TOPIC, Value::Bytes(topic)) => address.topic = text(topic)?,
+            _ => {}
+        }
+    }
+    Some(())
+}
+
+fn stamp_user(body: &[u8], sender: Sender<'_>) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(body.len() + 64);
+    for field in fields(body) {
+        let field = field?;
+        if !matches!(field.number, user::SID | user::IDENTITY) {
+            out.extend_from_slice(field.raw);
+        }
+    }
+    put_bytes(&mut out, user::SID, sender.participant.as_bytes());
+    put_bytes(&mut out, user::IDENTITY, sender.identity.as_bytes());
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SENDER: Sender<'static> = Sender { identity: "ada", participant: "PA_a" };
+
+    fn user_packet(topic: &str, to: &[&str]) -> Vec<u8> {
+        let mut body = vec![];
+        put_bytes(&mut body, user::SID, b"PA_forged");
+        put_bytes(&mut body, 2, b"payload");
+        put_bytes(&mut body, user::TOPIC, topic.as_bytes());
+        put_bytes(&mut body, user::IDENTITY, b"forged");
+        let mut out = vec![];
+        put_bytes(&mut out, packet::IDENTITY, b"forged");
+        put_bytes(&mut out, packet::USER, &body);
+        for name in to {
+            put_bytes(&mut out, packet::DESTINATIONS, name.as_bytes());
+        }
+        put_varint(&mut out, u64::from(packet::SEQUENCE) << 3);
+        put_varint(&mut out, 300);
+        out
+    }
+
+    #[test]
+    fn the_sender_is_written_over_at_every_place() {
+        let packet = user_packet("chat", &["bob"]);
+        let address = LiveKit::address(&packet).unwrap();
+        assert_eq!((address.topic.as_str(), address.sequence), ("chat", 300));
+        assert_eq!(address.identities, ["bob"]);
+        let stamped = LiveKit::stamp(&packet, SENDER).unwrap();
+        let lossy = String::from_utf8_lossy(&stamped).into_owned();
+        assert!(!lossy.contains("forged") && lossy.matches("PA_a").count() == 2 && lossy.matches("ada").count() == 2);
+        assert_eq!(LiveKit::address(&stamped), Some(address));
+    }
+
+    #[test]
+    fn speaker_packets_are_refused() {
+        let mut out = vec![];
+        put_bytes(&mut out, packet::SPEAKER, b"");
+        assert_eq!(LiveKit::address(&out), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics_and_what_is_stamped_reads(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(address) = LiveKit::address(&bytes) {
+                if let Some(stamped) = LiveKit::stamp(&bytes, SENDER) {
+                    prop_assert_eq!(LiveKit::address(&stamped).map(|a| a.sequence), Some(address.sequence));
+                }
+            }
+        }
+    }
+}

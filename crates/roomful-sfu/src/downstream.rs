@@ -1,0 +1,72 @@
+//! A subscription: one participant receiving one track, with the numbers it sees.
+use crate::command::ViewSettings;
+use crate::rewrite::Rewriter;
+use crate::slab::Key;
+use roomful_rtc::codec::Codec;
+use roomful_rtc::rtp::ExtensionMap;
+
+/// One subscription.
+#[derive(Debug)]
+pub struct Downstream {
+    pub participant: Key,
+    pub track: Key,
+    /// The connection and the section that carry it, once negotiated.
+    pub connection: Option<Key>,
+    pub mid: String,
+    pub ssrc: u32,
+    pub rtx_ssrc: u32,
+    /// Payload types for the codec in use; empty until negotiated.
+    pub payloads: Vec<Payload>,
+    pub extensions: ExtensionMap,
+    pub settings: ViewSettings,
+    /// The stream that is sent.
+    pub current: Option<usize>,
+    /// The stream that shall be sent.
+    pub target: Option<usize>,
+    pub rewriter: Option<Rewriter>,
+    pub rtx_index: u64,
+    pub packets: u32,
+    pub octets: u32,
+    /// The first packet went out and was told.
+    pub told: bool,
+    /// "No codec in common" was told.
+    pub refused: bool,
+}
+
+/// What a subscriber calls a codec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payload {
+    pub codec: Codec,
+    pub payload_type: u8,
+    /// 0 when there is none.
+    pub rtx: u8,
+}
+
+impl Downstream {
+    pub fn new(participant: Key, track: Key, settings: ViewSettings, ssrc: u32, rtx_ssrc: u32) -> Self {
+        Self {
+            participant,
+            track,
+            connection: None,
+            mid: String::new(),
+            ssrc,
+            rtx_ssrc,
+            payloads: vec![],
+            extensions: ExtensionMap::default(),
+            settings,
+            current: None,
+            target: None,
+            rewriter: None,
+            rtx_index: 1,
+            packets: 0,
+            octets: 0,
+            told: false,
+            refused: false,
+        }
+    }
+
+    #[inline]
+    pub fn payload(&self, codec: Codec) -> Option<Payload> {
+        self.payloads.iter().find(|p| p.codec == codec).copied()
+    }
+}

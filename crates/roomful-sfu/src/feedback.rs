@@ -1,0 +1,291 @@
+//! RTCP both ways, and the housekeeping that sends it: NACK, key frame requests, reports, transport-wide feedback, demand,
+//! speakers, quality.
+use crate::command::Id;
+use crate::connection::Source;
+use crate::egress::Egress;
+use crate::event::{Event, Level, Quality};
+use crate::router::Router;
+use crate::slab::Key;
+use roomful_rtc::rtcp::{self, nack, twcc, write, Feedback, ReportBlock, SenderReport};
+use std::time::{Duration, Instant};
+
+/// Our own source in reports.
+const OUR_SSRC: u32 = 1;
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+const SPEAKERS_EVERY: Duration = Duration::from_millis(300);
+
+impl Router {
+    pub(crate) fn handle_rtcp(&mut self, key: Key, packet: &mut [u8], now: Instant) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(receiver) = connection.transport.receiver() else { return };
+        let Ok(length) = receiver.unprotect_rtcp(packet) else {
+            self.refused += 1;
+            return;
+        };
+        connection.transport.heard(now);
+        let Some(plain) = packet.get(..length) else { return };
+        let now_ntp = self.ntp(now);
+        rtcp::read(plain, |feedback| self.on_feedback(key, feedback, now, now_ntp));
+    }
+
+    fn on_feedback(&mut self, key: Key, feedback: Feedback<'_>, now: Instant, now_ntp: u64) {
+        match feedback {
+            Feedback::SenderReport(report) => self.on_sender_report(key, report, now),
+            Feedback::Report(block) => self.on_report(key, &block, now_ntp),
+            Feedback::Pli { ssrc } | Feedback::Fir { ssrc } => {
+                let Some(down) = self.down_of(key, ssrc) else { return };
+                let Some((track_key, current)) = self.downs.get(down).map(|d| (d.track, d.current.or(d.target))) else {
+                    return;
+                };
+                let track = self.tracks.get_mut(track_key);
+                if let Some(stream) = track.zip(current).and_then(|(t, at)| t.streams.get_mut(at)) {
+                    stream.key_wanted = true;
+                }
+                if !self.busy.contains(&track_key) {
+                    self.busy.push(track_key);
+                }
+            }
+            Feedback::Nack { ssrc, pairs } => {
+                let Some(down) = self.down_of(key, ssrc) else { return };
+                // Bounded by what a packet can hold: 17 numbers for each 4 bytes.
+                for sequence in nack::sequences(pairs).take(256) {
+                    self.repairs().push((down, sequence));
+                }
+            }
+            Feedback::Twcc(packet) => twcc::read(packet, |_, _| {}),
+            Feedback::Remb { .. } | Feedback::Bye { .. } => {}
+        }
+    }
+
+    fn down_of(&self, key: Key, ssrc: u32) -> Option<Key> {
+        self.connections.get(key)?.downs.get(&ssrc).copied()
+    }
+
+    fn on_sender_report(&mut self, key: Key, report: SenderReport, now: Instant) {
+        let Some(connection) = self.connections.get(key) else { return };
+        let Some(Source::Media(track_key, stream_at)) = connection.sources.get(&report.ssrc).copied() else { return };
+        let Some(track) = self.tracks.get_mut(track_key) else { return };
+        let Some(stream) = track.streams.get_mut(stream_at) else { return };
+        stream.clock = Some(report);
+        stream.stats.on_sender_report(report.ntp, now);
+        let owner = self.participants.get(track.owner).map(|p| p.id.clone());
+        let subscribers = track.subscribers.clone();
+        // Sound and pictures of one publisher keep their common clock: the pair is passed on in the subscriber's numbers.
+        for down_key in subscribers {
+            let Some(down) = self.downs.get(down_key) else { continue };
+            let (Some(rewriter), Some(connection_key)) = (down.rewriter.as_ref(), down.connection) else { continue };
+            if down.current != Some(stream_at) || down.packets == 0 {
+                continue;
+            }
+            let ours = SenderReport {
+                ssrc: down.ssrc,
+                ntp: report.ntp,
+                rtp: rewriter.timestamp(report.rtp),
+                packets: down.packets,
+                octets: down.octets,
+            };
+            let Some(connection) = self.connections.get_mut(connection_key) else { continue };
+            write::sender_report(&mut connection.rtcp, &ours);
+            write::cname(&mut connection.rtcp, down.ssrc, owner.as_deref().unwrap_or(""));
+        }
+    }
+
+    fn on_report(&mut self, key: Key, block: &ReportBlock, now_ntp: u64) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if !connection.downs.contains_key(&block.ssrc) {
+            return;
+        }
+        let _ = now_ntp;
+        let loss = f32::from(block.fraction_lost) / 256.0;
+        connection.loss += (loss - connection.loss) * 0.3;
+    }
+
+    /// Every 20 ms while packets flow.
+    pub(crate) fn housekeeping(&mut self, now: Instant, egress: &mut impl Egress) {
+        for (down, sequence) in std::mem::take(self.repairs()) {
+            self.retransmit(down, sequence, now, egress);
+        }
+        let mut sequences = std::mem::take(&mut self.scratch_sequences);
+        for at in 0..self.busy.len() {
+            let Some(track) = self.busy.get(at).and_then(|key| self.tracks.get_mut(*key)) else { continue };
+            let Some(connection) = track.connection.and_then(|c| self.connections.get_mut(c)) else { continue };
+            for stream in track.streams.iter_mut() {
+                sequences.clear();
+                if !stream.nack.take(now, connection.round_trip, &mut sequences) {
+                    stream.key_wanted = true;
+                }
+                if !sequences.is_empty() {
+                    write::nack(&mut connection.rtcp, OUR_SSRC, stream.ssrc, &sequences);
+                }
+                if stream.take_key_request(now) {
+                    write::pli(&mut connection.rtcp, OUR_SSRC, stream.ssrc);
+                }
+            }
+        }
+        self.scratch_sequences = sequences;
+        for key in self.connections.keys() {
+            self.report(key, now, egress);
+        }
+    }
+
+    /// Feedback and reports of one connection, sealed and sent.
+    fn report(&mut self, key: Key, now: Instant, egress: &mut impl Egress) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if !connection.transport.is_connected() {
+            connection.rtcp.clear();
+            return;
+        }
+        if !connection.twcc.is_empty() {
+            let media = connection.media_ssrc;
+            connection.twcc.write(&mut connection.rtcp, OUR_SSRC, media);
+        }
+        if now >= connection.reports_at && !connection.inbound.is_empty() {
+            connection.reports_at = now + REPORT_EVERY;
+            let mut blocks = vec![];
+            let mut worst = 0u8;
+            for inbound in &connection.inbound {
+                let Some(track) = self.tracks.get_mut(inbound.track) else { continue };
+                for stream in track.streams.iter_mut().filter(|s| s.codec_at == inbound.codec_at && s.ssrc != 0) {
+                    if let Some(block) = stream.stats.report(stream.ssrc, now) {
+                        worst = worst.max(block.fraction_lost);
+                        blocks.push(block);
+                    }
+                }
+            }
+            connection.loss += (f32::from(worst) / 256.0 - connection.loss) * 0.3;
+            if !blocks.is_empty() {
+                write::receiver_report(&mut connection.rtcp, OUR_SSRC, &blocks);
+            }
+        }
+        if connection.rtcp.is_empty() {
+            return;
+        }
+        let mut packet = std::mem::take(&mut connection.rtcp);
+        // RFC 3550 §6.1 wants a report first, RFC 5506 lets go of it; browsers take both.
+        let path = connection.transport.send_path();
+        if let (Some(sender), Some(path)) = (connection.transport.sender_mut(), path) {
+            // Compounds beyond a datagram are split at packet borders.
+            for part in split(&packet, 1100) {
+                let mut sealed = part.to_vec();
+                if sender.protect_rtcp(&mut sealed).is_ok() {
+                    egress.put(&path, &sealed);
+                }
+            }
+        }
+        packet.clear();
+        connection.rtcp = packet;
+    }
+
+    /// Every 100 ms while packets flow: layers, demand, speakers, quality.
+    pub(crate) fn look_around(&mut self, now: Instant) {
+        let busy = self.busy.clone();
+        for key in &busy {
+            self.retarget_track(*key, now);
+            if self.tracks.get(*key).is_some_and(|t| t.lower_at.is_some()) {
+                self.update_demand(*key, now);
+            }
+        }
+        let quiet = |track: &crate::track::Track| {
+            track.lower_at.is_none()
+                && !track.streams.iter().any(|s| s.is_alive(now) || s.key_wanted)
+                && track.loudness.as_ref().is_none_or(|l| !l.clone().update(now).1)
+        };
+        self.busy.retain(|key| self.tracks.get(*key).is_some_and(|t| !quiet(t)));
+        for key in self.rooms.keys() {
+            self.speakers(key, now);
+        }
+        self.qualities(now);
+    }
+
+    fn speakers(&mut self, key: Key, now: Instant) {
+        let Some(room) = self.rooms.get(key) else { return };
+        if room.speakers_at.is_some_and(|at| now < at) {
+            return;
+        }
+        let mut levels: Vec<(Id, f32, bool)> = vec![];
+        for person in room.participants.iter().filter_map(|p| self.participants.get(*p)) {
+            let mut best = (0.0f32, false);
+            for track in &person.tracks {
+                let Some(track) = self.tracks.get_mut(*track) else { continue };
+                let muted = track.muted;
+                if let Some((level, active)) = track.loudness.as_mut().map(|l| l.update(now)).filter(|_| !muted) {
+                    best = (best.0.max(level), best.1 || active);
+                }
+            }
+            if best.1 {
+                levels.push((person.id.clone(), best.0, true));
+            }
+        }
+        levels.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let Some(room) = self.rooms.get_mut(key) else { return };
+        // Steps of an eighth: small changes of loudness are nobody's news.
+        let step = |level: f32| (level * 8.0).ceil();
+        let now_speaking: Vec<(Id, f32)> = levels.iter().map(|(id, level, _)| (id.clone(), step(*level))).collect();
+        if now_speaking == room.speaking {
+            return;
+        }
+        room.speakers_at = Some(now + SPEAKERS_EVERY);
+        let silent: Vec<Id> =
+            room.speaking.iter().map(|(id, _)| id.clone()).filter(|id| !now_speaking.iter().any(|(n, _)| n == id)).collect();
+        room.speaking = now_speaking;
+        let id = room.id.clone();
+        let mut told: Vec<Level> =
+            levels.into_iter().map(|(participant, level, active)| Level { participant, level, active }).collect();
+        told.extend(silent.into_iter().map(|participant| Level { participant, level: 0.0, active: false }));
+        self.tell(Event::Speakers { room: id, levels: told });
+    }
+
+    fn qualities(&mut self, now: Instant) {
+        if self.quality_at.is_some_and(|at| now < at) {
+            return;
+        }
+        self.quality_at = Some(now + Duration::from_secs(2));
+        let mut news = vec![];
+        for (key, person) in self.participants.iter() {
+            let loss = [person.upstream, person.downstream]
+                .into_iter()
+                .flatten()
+                .filter_map(|c| self.connections.get(c))
+                .filter(|c| c.transport.is_connected())
+                .map(|c| c.loss)
+                .reduce(f32::max);
+            let Some(loss) = loss else { continue };
+            let (quality, score) = match loss {
+                l if l < 0.03 => (Quality::Excellent, 4.5 - l * 10.0),
+                l if l < 0.10 => (Quality::Good, 4.0 - l * 10.0),
+                l => (Quality::Poor, (3.0 - l * 5.0).max(1.0)),
+            };
+            if person.quality != Some(quality) {
+                news.push((key, person.id.clone(), quality, score));
+            }
+        }
+        for (key, participant, quality, score) in news {
+            if let Some(person) = self.participants.get_mut(key) {
+                person.quality = Some(quality);
+            }
+            self.tell(Event::Quality { participant, quality, score });
+        }
+    }
+
+    /// 32.32 fixed point seconds of a clock that only has to be steady.
+    fn ntp(&self, now: Instant) -> u64 {
+        let micros = self.micros(now) as u64;
+        (micros / 1_000_000) << 32 | ((micros % 1_000_000) << 32) / 1_000_000
+    }
+}
+
+/// Parts of a compound packet of at most `limit` bytes each, cut between packets.
+fn split(compound: &[u8], limit: usize) -> Vec<&[u8]> {
+    let mut parts = vec![];
+    let (mut start, mut at) = (0, 0);
+    while let Some(length) = compound.get(at + 2..at + 4).and_then(|l| l.first_chunk::<2>()) {
+        let end = at + 4 + 4 * usize::from(u16::from_be_bytes(*length));
+        if end - start > limit && at > start {
+            parts.extend(compound.get(start..at));
+            start = at;
+        }
+        at = end;
+    }
+    parts.extend(compound.get(start..at.min(compound.len())).filter(|part| !part.is_empty()));
+    parts
+}

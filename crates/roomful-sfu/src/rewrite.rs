@@ -1,0 +1,177 @@
+//! One subscriber's numbers: sequence, timestamp and VP8 picture ids stay gap-free while the source behind them changes.
+//!
+//! Called for each packet forwarded. A source is entered at a key frame with [`Rewriter::enter`]; from then on numbers are the
+//! source's plus constants, so that packets lost on the way in leave the gap that NACK needs, and one recovered later fills it.
+use roomful_rtc::codec::vp8::Descriptor;
+use std::time::Instant;
+
+/// Packets a subscriber can ask for again.
+const HISTORY: usize = 512;
+/// SRTP's rollover is safest to guess far from a wrap (RFC 3711 §3.3.1).
+const FIRST_INDEX: u64 = 1_000;
+
+/// What a NACKed number stood for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Index as sent, to tell a stale entry.
+    index: u64,
+    /// Which stream of the track.
+    pub stream: u16,
+    /// Its index there.
+    pub source: u64,
+}
+
+/// The numbers of one subscription.
+#[derive(Debug)]
+pub struct Rewriter {
+    clock_rate: u32,
+    stream: u16,
+    /// Source index at which this source was entered.
+    entered: u64,
+    index_shift: i64,
+    timestamp_shift: u32,
+    picture_shift: u16,
+    tl0_shift: u8,
+    key_shift: u8,
+    highest: Option<u64>,
+    last_timestamp: u32,
+    last_sent: Option<Instant>,
+    last_picture: u16,
+    last_tl0: u8,
+    last_key: u8,
+    history: Vec<Sent>,
+}
+
+impl Rewriter {
+    /// `first_timestamp` is random; `clock_rate` in Hz.
+    pub fn new(clock_rate: u32, first_timestamp: u32) -> Self {
+        Self {
+            clock_rate,
+            stream: 0,
+            entered: 0,
+            index_shift: 0,
+            timestamp_shift: 0,
+            picture_shift: 0,
+            tl0_shift: 0,
+            key_shift: 0,
+            highest: None,
+            last_timestamp: first_timestamp,
+            last_sent: None,
+            last_picture: (first_timestamp as u16) & 0x3fff,
+            last_tl0: 0,
+            last_key: 0,
+            history: Vec::new(),
+        }
+    }
+
+    /// From now on packets come from `stream`, beginning with this one.
+    pub fn enter(&mut self, stream: u16, source: u64, timestamp: u32, payload: &[u8], vp8: bool, now: Instant) {
+        self.stream = stream;
+        self.entered = source;
+        let next = self.highest.map_or(FIRST_INDEX, |h| h + 1);
+        self.index_shift = next as i64 - source as i64;
+        // Time went on while the sources changed: so does the subscriber's clock, by at least one tick.
+        let elapsed = self.last_sent.map_or(0, |at| {
+            (now.saturating_duration_since(at).as_micros() as u64 * u64::from(self.clock_rate) / 1_000_000) as u32
+        });
+        self.timestamp_shift = self.last_timestamp.wrapping_add(elapsed.max(1)).wrapping_sub(timestamp);
+        if let (true, Some(d)) = (vp8, Descriptor::parse(payload)) {
+            self.picture_shift = self.last_picture.wrapping_add(1).wrapping_sub(d.picture_id.unwrap_or(0));
+            self.tl0_shift = self.last_tl0.wrapping_add(1).wrapping_sub(d.tl0_pic_idx.unwrap_or(0));
+            self.key_shift = self.last_key.wrapping_add(1).wrapping_sub(d.key_idx.unwrap_or(0));
+        }
+    }
+
+    /// The number to send a source packet under; `None` for one from before the source was entered.
+    #[inline]
+    pub fn index(&mut self, source: u64) -> Option<u64> {
+        if source < self.entered {
+            return None;
+        }
+        let index = (source as i64 + self.index_shift) as u64;
+        if self.history.is_empty() {
+            self.history.resize(HISTORY, Sent::default());
+        }
+        if let Some(entry) = self.history.get_mut((index % HISTORY as u64) as usize) {
+            *entry = Sent { index, stream: self.stream, source };
+        }
+        Some(index)
+    }
+
+    /// The time to send it under.
+    #[inline]
+    pub fn timestamp(&self, timestamp: u32) -> u32 {
+        timestamp.wrapping_add(self.timestamp_shift)
+    }
+
+    /// Writes VP8's numbers over a copied payload.
+    #[inline]
+    pub fn vp8(&mut self, payload: &mut [u8]) {
+        let Some(d) = Descriptor::parse(payload) else { return };
+        let picture = d.picture_id.unwrap_or(0).wrapping_add(self.picture_shift) & 0x7fff;
+        let tl0 = d.tl0_pic_idx.unwrap_or(0).wrapping_add(self.tl0_shift);
+        let key = d.key_idx.unwrap_or(0).wrapping_add(self.key_shift) & 0x1f;
+        d.rewrite(payload, picture, tl0, key);
+        self.last_picture = picture;
+        self.last_tl0 = tl0;
+        self.last_key = key;
+    }
+
+    /// The packet was written.
+    #[inline]
+    pub fn sent(&mut self, index: u64, timestamp: u32, now: Instant) {
+        if self.highest.is_none_or(|h| index > h) {
+            self.highest = Some(index);
+            self.last_timestamp = timestamp;
+            self.last_sent = Some(now);
+        }
+    }
+
+    /// The highest number sent.
+    pub fn highest(&self) -> Option<u64> {
+        self.highest
+    }
+
+    /// What a subscriber asks for again.
+    pub fn find(&self, sequence: u16) -> Option<(u64, Sent)> {
+        let index = roomful_rtc::rtp::extend(self.highest?, sequence);
+        let sent = *self.history.get((index % HISTORY as u64) as usize)?;
+        (sent.index == index && index >= FIRST_INDEX).then_some((index, sent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    proptest! {
+        #[test]
+        fn numbers_have_no_gap_and_time_never_runs_back(
+            runs in proptest::collection::vec((1_000u64..1 << 40, any::<u32>(), 1u64..200), 1..20),
+        ) {
+            let mut now = Instant::now();
+            let mut rewriter = Rewriter::new(90_000, 77);
+            let mut expected = FIRST_INDEX;
+            let mut last: Option<u32> = None;
+            for (n, (source, timestamp, length)) in runs.into_iter().enumerate() {
+                rewriter.enter(n as u16, source, timestamp, &[], false, now);
+                for step in 0..length {
+                    let index = rewriter.index(source + step).unwrap();
+                    let out = rewriter.timestamp(timestamp.wrapping_add(step as u32 * 3000));
+                    rewriter.sent(index, out, now);
+                    prop_assert_eq!(index, expected);
+                    expected += 1;
+                    if let Some(last) = last {
+                        prop_assert!((out.wrapping_sub(last) as i32) > 0);
+                    }
+                    last = Some(out);
+                    now += Duration::from_micros(33_333);
+                    prop_assert_eq!(rewriter.find(index as u16).map(|(i, s)| (i, s.source, s.stream)), Some((index, source + step, n as u16)));
+                }
+                prop_assert_eq!(rewriter.index(source - 1), None);
+            }
+        }
+    }
+}
