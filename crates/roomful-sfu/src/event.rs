@@ -120,6 +120,11 @@ pub enum Event {
         /// rids in order of the offer, lowest quality first when known.
         rids: Vec<String>,
     },
+    /// A track's last section stopped sending: its publisher took it back.
+    TrackEnded {
+        /// `TR_…`
+        track: Id,
+    },
     /// First media packet of a track.
     TrackStarted {
         /// `TR_…`

@@ -464,7 +464,7 @@ impl Router {
         }
     }
 
-    /// Inbound sections that stopped sending end what they carried, but not the track: it may come back.
+    /// Inbound sections that stopped sending end what they carried; a track whose last one stopped is told of.
     fn forget_missing(&mut self, key: Key, description: &Description, _now: Instant) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let sends = |mid: &str| {
@@ -472,10 +472,17 @@ impl Router {
         };
         let gone: Vec<Inbound> = connection.inbound.iter().filter(|i| !sends(&i.mid)).cloned().collect();
         connection.inbound.retain(|i| sends(&i.mid));
+        let mut ended = vec![];
         for inbound in gone {
             if let Some(track) = self.tracks.get_mut(inbound.track) {
                 track.bound.retain(|(mid, _)| *mid != inbound.mid);
+                if track.bound.is_empty() {
+                    ended.push(track.id.clone());
+                }
             }
+        }
+        for track in ended {
+            self.tell(Event::TrackEnded { track });
         }
     }
 

@@ -44,6 +44,7 @@ Events, with their fields:
     sections_wanted    transport, audios: int, videos: int
     transport          transport, state: connected|disconnected|failed|closed, remote: str | None, protocol: udp|tcp, reason
     track_bound        track, mid, codec, rids: list[str]
+    track_ended        track
     track_started      track
     subscribed         participant, track
     unsupported        participant, track
@@ -97,24 +98,18 @@ class Engine:
         codecs: may be published; first choice first.
         max_tracks, max_subscriptions: of one participant.
         """
-        ...
 
     def fileno(self) -> int:
         """A descriptor that is readable while there is something to drain; -1 where there is none."""
-        ...
 
     def send(self, command: str, fields: Mapping[str, Any]) -> None:
         """One command. Raises ValueError or TypeError when it is malformed, EngineError (`engine_dead`) when nobody is there to take it."""
-        ...
 
     def drain(self) -> list[tuple[str, dict[str, Any]]]:
         """All events since the last call, in order. Raises EngineError (`engine_dead`) after `close`."""
-        ...
 
     def ports(self) -> list[tuple[str, str, int]]:
         """(`udp` or `tcp`, address, port) of every socket."""
-        ...
 
     def close(self) -> None:
         """Ends all threads and waits for them; the second call does nothing."""
-        ...

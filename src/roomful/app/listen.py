@@ -99,7 +99,9 @@ def bind(addresses: Iterable[str], port: int, *, flag: str) -> list[socket.socke
     return bound
 
 
-def _resolve(address: str, port: int) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]]:
+def _resolve(
+    address: str, port: int
+) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]]:
     try:
         found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:

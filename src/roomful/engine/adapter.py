@@ -148,6 +148,11 @@ class NativeMedia:
             self._native.send(command, fields)
         except RuntimeError as error:
             self._die(str(error))
+        except (TypeError, ValueError) as error:
+            # What a client made us say does not fit the engine's words: that order fails, nothing else does.
+            log.warning("the engine takes no such %s: %s", command, error)
+            if (number := fields.get("request")) is not None:
+                self._requests.fail(number, Invalid(str(error)))
 
     def _drain(self) -> None:
         if self._dead:
