@@ -24,3 +24,4 @@ pub mod dtls;
 pub mod ice;
 pub mod sctp;
 pub mod transport;
+pub mod fuzz;

@@ -134,15 +134,15 @@ impl<'a> Iterator for Extensions<'a> {
         loop {
             let (&first, rest) = self.body.split_first()?;
             if first == 0 {
-                self.body = rest;
+                self.body = rest; // padding
                 continue;
             }
             let (id, len, rest) = if self.two_byte {
                 let (&len, rest) = rest.split_first()?;
                 (first, usize::from(len), rest)
             } else {
-                if first >> 4 == 15 {
-                    // RFC 8285 §4.2: id 15 ends the block.
+                if matches!(first >> 4, 0 | 15) {
+                    // RFC 8285 §4.2: id 15 ends the block, and so does id 0 with a length.
                     self.body = &[];
                     return None;
                 }
