@@ -32,4 +32,7 @@ pub enum SrtpError {
     /// Keying material of the wrong length.
     #[error("bad keying material")]
     Keys,
+    /// All indices of a key were used: only new keys help (RFC 3711 §9.2).
+    #[error("keys used up")]
+    Exhausted,
 }

@@ -157,24 +157,78 @@ mod tests {
         }
     }
 
-    /// RFC 7714 §16.1.1 (AEAD_AES_128_GCM); the session key and salt of the vector are used directly.
+    /// RFC 7714 gives session keys and salts, which are used directly.
+    fn vector_cipher(key: &str) -> Cipher {
+        use aws_lc_rs::aead::{LessSafeKey, UnboundKey, AES_128_GCM, AES_256_GCM};
+        let key = hex(key);
+        let algorithm = if key.len() == 32 { &AES_256_GCM } else { &AES_128_GCM };
+        let key = LessSafeKey::new(UnboundKey::new(algorithm, &key).unwrap());
+        Cipher::Gcm { key, salt: hex("517569642070726f2071756f").try_into().unwrap() }
+    }
+
+    const KEY_128: &str = "000102030405060708090a0b0c0d0e0f";
+    const KEY_256: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+    /// RFC 7714 §16.1.1 and §16.2.1.
     #[test]
-    fn rfc_7714_rtp_vector() {
-        use aws_lc_rs::aead::{LessSafeKey, UnboundKey, AES_128_GCM};
-        let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &hex("000102030405060708090a0b0c0d0e0f")).unwrap());
-        let salt: [u8; 12] = hex("517569642070726f2071756f").try_into().unwrap();
-        let cipher = Cipher::Gcm { key, salt };
-        let mut packet = hex("8040f17b8041f8d35501a0b2");
-        packet.extend(hex("47616c6c696120657374206f6d6e697320646976697361"));
-        packet.extend(hex("20696e207061727465732074726573"));
-        let sealed = hex(concat!(
+    fn rfc_7714_rtp_vectors() {
+        let plain = [&hex("8040f17b8041f8d35501a0b2")[..], b"Gallia est omnis divisa in partes tres"].concat();
+        let of_128 = concat!(
             "8040f17b8041f8d35501a0b2f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833",
             "899d7f27beb16a9152cf765ee4390cce"
+        );
+        let of_256 = concat!(
+            "8040f17b8041f8d35501a0b232b1de78a822fe12ef9f78fa332e33aab18012389a58e2f3b50b2a0276ffae0f1ba63799b87b",
+            "7aa3db36dfffd6b0f9bb7878d7a76c13"
+        );
+        for (key, sealed) in [(KEY_128, of_128), (KEY_256, of_256)] {
+            let cipher = vector_cipher(key);
+            let mut packet = plain.clone();
+            packet.resize(plain.len() + 16, 0);
+            cipher.seal_rtp(&mut packet, 12, 0x5501_a0b2, 0xf17b).unwrap();
+            assert_eq!(packet, hex(sealed));
+            let len = cipher.open_rtp(&mut packet, 12, 0x5501_a0b2, 0xf17b).unwrap();
+            assert_eq!(packet[..len], plain);
+        }
+    }
+
+    /// RFC 7714 §17.1 and §17.2.
+    #[test]
+    fn rfc_7714_rtcp_vectors() {
+        let plain = hex(concat!(
+            "81c8000d4d6172734e5450314e545032525450200000042a0000e9304c756e61",
+            "deadbeefdeadbeefdeadbeefdeadbeefdeadbeef"
         ));
-        packet.resize(packet.len() + 16, 0);
-        cipher.seal_rtp(&mut packet, 12, 0x5501_a0b2, 0xf17b).unwrap();
-        assert_eq!(packet, sealed);
-        let len = cipher.open_rtp(&mut packet, 12, 0x5501_a0b2, 0xf17b).unwrap();
-        assert_eq!(&packet[12..len], b"Gallia est omnis divisa in partes tres");
+        let of_128 = concat!(
+            "81c8000d4d61727363e94885dcdab67ca727d7662f6b7e997ff5c0f76c06f32dc676a5f1730d6fda4ce09b4686303ded",
+            "0bb9275bc84aa45896cf4d2fc5abf87245d9eade800005d4"
+        );
+        let of_256 = concat!(
+            "81c8000d4d617273d50ae4d1f5ce5d304ba297e47d470c282c3ece5dbffe0a50a2eaa5c1110555be8415f658c61de047",
+            "6f1b6fad1d1eb30c4446839f57ff6f6cb26ac3be800005d4"
+        );
+        for (key, sealed) in [(KEY_128, of_128), (KEY_256, of_256)] {
+            let cipher = vector_cipher(key);
+            let mut packet = plain.clone();
+            cipher.seal_rtcp(&mut packet, 0x4d61_7273, 0x5d4).unwrap();
+            assert_eq!(packet, hex(sealed));
+            assert_eq!(cipher.rtcp_index(&packet), Ok(0x5d4));
+            let len = cipher.open_rtcp(&mut packet, 0x4d61_7273, 0x5d4).unwrap();
+            assert_eq!(packet[..len], plain);
+        }
+    }
+
+    #[test]
+    fn an_index_is_never_used_twice() {
+        for profile in PROFILES {
+            let (mut sender, _) = pair(profile);
+            let mut buf = vec![0x80; 40];
+            assert_eq!(sender.protect_rtp(&mut buf, 12, 1, 1 << 48), Err(SrtpError::Exhausted));
+            sender.exhaust_rtcp();
+            let mut report = vec![0x80, 201, 0, 1, 0, 0, 0, 1];
+            sender.protect_rtcp(&mut report.clone()).unwrap();
+            assert_eq!(sender.protect_rtcp(&mut report), Err(SrtpError::Exhausted));
+            assert_eq!(report.len(), 8, "left as it was");
+        }
     }
 }

@@ -3,6 +3,9 @@ use super::cipher::Cipher;
 use super::{SrtpError, SrtpKeys};
 use crate::rtp::u32_at;
 
+/// 31 bits (RFC 3711 §3.4).
+const LAST_RTCP_INDEX: u32 = 0x7fff_ffff;
+
 /// Protects what we send on one transport.
 pub struct SrtpSender {
     rtp: Cipher,
@@ -33,6 +36,9 @@ impl SrtpSender {
     /// index (ROC‖SEQ) and must be used once per SSRC and key.
     #[inline]
     pub fn protect_rtp(&self, buf: &mut [u8], header_len: usize, ssrc: u32, index: u64) -> Result<(), SrtpError> {
+        if index >> 48 != 0 {
+            return Err(SrtpError::Exhausted);
+        }
         self.rtp.seal_rtp(buf, header_len, ssrc, index)
     }
 
@@ -40,7 +46,16 @@ impl SrtpSender {
     pub fn protect_rtcp(&mut self, packet: &mut Vec<u8>) -> Result<(), SrtpError> {
         let ssrc = u32_at(packet, 4).ok_or(SrtpError::Malformed)?;
         let index = self.rtcp_index;
-        self.rtcp_index = (index + 1) & 0x7fff_ffff;
+        if index > LAST_RTCP_INDEX {
+            return Err(SrtpError::Exhausted);
+        }
+        self.rtcp_index = index + 1;
         self.rtcp.seal_rtcp(packet, ssrc, index)
+    }
+
+    /// As after two thousand million reports.
+    #[cfg(test)]
+    pub(super) fn exhaust_rtcp(&mut self) {
+        self.rtcp_index = LAST_RTCP_INDEX;
     }
 }
