@@ -125,58 +125,88 @@ fn write_chunks(out: &mut Vec<u8>, mut statuses: &[u8]) {
         } else {
             let taken = statuses.len().min(7);
             let symbols = statuses.iter().take(7).enumerate();
-            (symbols.fold(0xc000, |bits, (n, s)| bits | u16::from(*s) << (12 - 2 * n)), taken)
+            (
+                symbols.fold(0xc000, |bits, (n, s)| bits | u16::from(*s) << (12 - 2 * n)),
+                taken,
+            )
         };
         out.extend_from_slice(&chunk.to_be_bytes());
         statuses = statuses.get(taken..).unwrap_or(&[]);
     }
 }
 
+/// Most packets a feedback may speak of; two bytes can claim 8,191, and a stranger's packet shall not keep us busy.
+const MAX_READ: usize = 4_096;
+
 /// Calls `each(sequence, arrival µs or None)` for every packet a feedback speaks of. Times count from the sender's origin.
+/// Stops where the feedback is cut short; one that speaks of more than 4,096 packets is passed over.
 pub fn read(packet: &[u8], mut each: impl FnMut(u16, Option<i64>)) {
-    let (Some(base), Some(count), Some(word)) = (u16_at(packet, 12), u16_at(packet, 14), u32_at(packet, 16)) else {
+    let (Some(base), Some(count), Some(word)) = (u16_at(packet, 12), u16_at(packet, 14), u32_at(packet, 16))
+    else {
         return;
     };
     let count = usize::from(count);
+    let Some(mut at) = deltas_at(packet, count) else {
+        return;
+    };
     let mut clock = i64::from(word as i32 >> 8) * REFERENCE_US;
-    let mut statuses: Vec<u8> = Vec::with_capacity(count.min(1024));
-    let mut at = 20;
-    while statuses.len() < count {
-        let Some(chunk) = u16_at(packet, at) else { return };
-        at += 2;
-        let left = count - statuses.len();
-        if chunk & 0x8000 == 0 {
-            let run = usize::from(chunk & 0x1fff).min(left);
-            if run == 0 {
+    let (mut chunk_at, mut within) = (CHUNKS, 0);
+    for n in 0..count {
+        let Some(mut chunk) = u16_at(packet, chunk_at) else {
+            return;
+        };
+        if within == symbols(chunk) {
+            (chunk_at, within) = (chunk_at + 2, 0);
+            let Some(next) = u16_at(packet, chunk_at) else {
                 return;
-            }
-            statuses.resize(statuses.len() + run, (chunk >> 13 & 3) as u8);
-        } else if chunk & 0x4000 == 0 {
-            statuses.extend((0..14).take(left).map(|n| (chunk >> (13 - n) & 1) as u8));
-        } else {
-            statuses.extend((0..7).take(left).map(|n| (chunk >> (12 - 2 * n) & 3) as u8));
+            };
+            chunk = next;
         }
-    }
-    for (n, status) in statuses.into_iter().enumerate() {
-        let sequence = base.wrapping_add(n as u16);
+        let status = symbol(chunk, within);
+        within += 1;
         let ticks = match status {
-            1 => {
-                let Some(&delta) = packet.get(at) else { return };
-                at += 1;
-                i64::from(delta)
-            }
-            2 => {
-                let Some(delta) = u16_at(packet, at) else { return };
-                at += 2;
-                i64::from(delta as i16)
-            }
+            1 => packet.get(at).map(|delta| i64::from(*delta)),
+            2 => u16_at(packet, at).map(|delta| i64::from(delta as i16)),
             _ => {
-                each(sequence, None);
+                each(base.wrapping_add(n as u16), None);
                 continue;
             }
         };
+        let Some(ticks) = ticks else { return };
+        at += usize::from(status);
         clock += ticks * TICK_US;
-        each(sequence, Some(clock));
+        each(base.wrapping_add(n as u16), Some(clock));
+    }
+}
+
+/// Offset of the first chunk.
+const CHUNKS: usize = 20;
+
+/// Where the deltas begin: behind as many chunks as `count` packets need.
+fn deltas_at(packet: &[u8], count: usize) -> Option<usize> {
+    let (mut at, mut covered) = (CHUNKS, 0);
+    while covered < count && count <= MAX_READ {
+        covered += Some(symbols(u16_at(packet, at)?)).filter(|n| *n > 0)?;
+        at += 2;
+    }
+    (covered >= count).then_some(at)
+}
+
+/// How many packets a chunk speaks of.
+fn symbols(chunk: u16) -> usize {
+    match chunk >> 14 {
+        0 | 1 => usize::from(chunk & 0x1fff),
+        2 => 14,
+        _ => 7,
+    }
+}
+
+/// What it says of its `n`th.
+fn symbol(chunk: u16, n: usize) -> u8 {
+    match chunk >> 14 {
+        0 | 1 => (chunk >> 13 & 3) as u8,
+        2 => (chunk >> (13 - n.min(13)) & 1) as u8,
+        _ => (chunk >> (12 - 2 * n.min(6)) & 3) as u8,
     }
 }
 
@@ -213,5 +243,47 @@ mod tests {
                 prop_assert!((a - b).abs() < TICK_US, "{} {}", a, b);
             }
         }
+    }
+
+    fn all(packet: &[u8]) -> Vec<(u16, Option<i64>)> {
+        let mut told = vec![];
+        read(packet, |sequence, arrival| told.push((sequence, arrival)));
+        told
+    }
+
+    /// Every form of chunk (§3.1.3, §3.1.4) in one packet, made by hand.
+    #[test]
+    fn every_chunk_is_read() {
+        let mut packet = vec![0x8f, 205, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2];
+        packet.extend([0xff, 0xfe, 0, 19, 0xff, 0xff, 0xff, 0]); // from 65,534, 19 packets, reference -64 ms
+        packet.extend([0x20, 2]); // run: two small deltas
+        packet.extend([0b1000_0000, 0b0000_0001]); // one bit each: 13 lost, one small delta
+        packet.extend([0b1110_0000, 0]); // two bits each: a large delta, two lost
+        packet.extend([4, 0, 8, 0xff, 0xfc]);
+        let told = all(&packet);
+        assert_eq!(told.len(), 19);
+        assert_eq!(
+            told[..3],
+            [(65_534, Some(-63_000)), (65_535, Some(-63_000)), (0, None)]
+        );
+        assert_eq!(
+            told[15..],
+            [(13, Some(-61_000)), (14, Some(-62_000)), (15, None), (16, None)]
+        );
+        assert_eq!(
+            all(&packet[..packet.len() - 1]).len(),
+            16,
+            "cut in the last delta"
+        );
+        assert_eq!(all(&packet[..24]), [], "cut in the chunks");
+    }
+
+    #[test]
+    fn a_feedback_that_claims_too_much_is_passed_over() {
+        let mut packet = vec![
+            0x8f, 205, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0xff, 0xff, 0, 0, 0, 0,
+        ];
+        packet.extend([0x1f, 0xff].repeat(9));
+        assert_eq!(all(&packet), []);
     }
 }
