@@ -156,8 +156,8 @@ proptest! {
         for (at, value) in own.iter().enumerate().take(targets as usize) {
             prop_assert_eq!(frame.indication(at) as u32, *value);
         }
-        for at in 0..32 {
-            let expected = (at < chains as usize).then(|| far[at]);
+        for (at, value) in far.iter().enumerate() {
+            let expected = (at < chains as usize).then_some(*value);
             prop_assert_eq!(frame.chain_distance(at), expected);
         }
         let plain = reader.read(&[5, 0, 1]).unwrap();

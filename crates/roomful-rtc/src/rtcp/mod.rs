@@ -69,12 +69,18 @@ pub enum Feedback<'a> {
 pub fn read<'a>(mut compound: &'a [u8], mut each: impl FnMut(Feedback<'a>)) {
     while let Some(words) = u16_at(compound, 2) {
         let length = 4 + 4 * usize::from(words);
-        let Some((packet, rest)) = compound.split_at_checked(length) else { return };
-        let Some([first, kind]) = packet.first_chunk::<2>().copied() else { return };
+        let Some((packet, rest)) = compound.split_at_checked(length) else {
+            return;
+        };
+        let Some([first, kind]) = packet.first_chunk::<2>().copied() else {
+            return;
+        };
         if first >> 6 != 2 {
             return;
         }
-        let Some(packet) = unpadded(packet, first) else { return };
+        let Some(packet) = unpadded(packet, first) else {
+            return;
+        };
         read_one(packet, first & 0x1f, kind, &mut each);
         compound = rest;
     }
@@ -96,7 +102,13 @@ fn read_one<'a>(packet: &'a [u8], count: u8, kind: u8, each: &mut impl FnMut(Fee
                 (word(4), word(8), word(12), word(16), word(20), word(24))
             {
                 let ntp = u64::from(high) << 32 | u64::from(low);
-                each(Feedback::SenderReport(SenderReport { ssrc, ntp, rtp, packets, octets }));
+                each(Feedback::SenderReport(SenderReport {
+                    ssrc,
+                    ntp,
+                    rtp,
+                    packets,
+                    octets,
+                }));
                 blocks(packet.get(28..), count, each);
             }
         }
@@ -158,7 +170,16 @@ mod tests {
     #[test]
     fn a_compound_packet_is_read_in_order() {
         let mut out = vec![];
-        write::sender_report(&mut out, &SenderReport { ssrc: 1, ntp: 2 << 32 | 3, rtp: 4, packets: 5, octets: 6 });
+        write::sender_report(
+            &mut out,
+            &SenderReport {
+                ssrc: 1,
+                ntp: 2 << 32 | 3,
+                rtp: 4,
+                packets: 5,
+                octets: 6,
+            },
+        );
         write::cname(&mut out, 1, "PA_x");
         write::pli(&mut out, 9, 7);
         write::fir(&mut out, 9, 7, 3);
@@ -169,13 +190,23 @@ mod tests {
         assert_eq!(found.len(), 6, "{found:?}");
         assert_eq!(
             found[0],
-            Feedback::SenderReport(SenderReport { ssrc: 1, ntp: 2 << 32 | 3, rtp: 4, packets: 5, octets: 6 })
+            Feedback::SenderReport(SenderReport {
+                ssrc: 1,
+                ntp: 2 << 32 | 3,
+                rtp: 4,
+                packets: 5,
+                octets: 6
+            })
         );
         assert_eq!(found[1], Feedback::Pli { ssrc: 7 });
         assert_eq!(found[2], Feedback::Fir { ssrc: 7 });
-        let Feedback::Nack { ssrc: 7, pairs } = found[3] else { panic!("{:?}", found[3]) };
+        let Feedback::Nack { ssrc: 7, pairs } = found[3] else {
+            panic!("{:?}", found[3])
+        };
         assert_eq!(nack::sequences(pairs).collect::<Vec<_>>(), vec![10, 11, 30]);
-        let Feedback::Remb { bitrate_bps } = found[4] else { panic!("{:?}", found[4]) };
+        let Feedback::Remb { bitrate_bps } = found[4] else {
+            panic!("{:?}", found[4])
+        };
         assert!((2_490_000..=2_500_000).contains(&bitrate_bps));
         assert_eq!(found[5], Feedback::Bye { ssrc: 7 });
     }

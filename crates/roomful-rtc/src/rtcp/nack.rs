@@ -8,8 +8,11 @@ pub fn sequences(pairs: &[u8]) -> impl Iterator<Item = u16> + '_ {
     pairs.chunks_exact(4).flat_map(|pair| {
         let first = u16_at(pair, 0).unwrap_or(0);
         let mask = u16_at(pair, 2).unwrap_or(0);
-        std::iter::once(first)
-            .chain((0..16u16).filter(move |bit| mask >> bit & 1 == 1).map(move |bit| first.wrapping_add(bit + 1)))
+        std::iter::once(first).chain(
+            (0..16u16)
+                .filter(move |bit| mask >> bit & 1 == 1)
+                .map(move |bit| first.wrapping_add(bit + 1)),
+        )
     })
 }
 
@@ -54,7 +57,8 @@ impl NackGenerator {
         }
         // Packets that merely changed places come within a few milliseconds.
         let due = now + Duration::from_millis(5);
-        self.missing.extend((highest + 1..index).map(|index| Missing { index, tries: 0, due }));
+        self.missing
+            .extend((highest + 1..index).map(|index| Missing { index, tries: 0, due }));
         true
     }
 
@@ -65,7 +69,8 @@ impl NackGenerator {
 
     /// Writes the sequence numbers to ask for now into `out`. Returns `false` when something was given up.
     pub fn take(&mut self, now: Instant, round_trip: Duration, out: &mut Vec<u16>) -> bool {
-        let wait = round_trip.clamp(Duration::from_millis(20), Duration::from_millis(400)) + Duration::from_millis(10);
+        let wait = round_trip.clamp(Duration::from_millis(20), Duration::from_millis(400))
+            + Duration::from_millis(10);
         for missing in self.missing.iter_mut().filter(|m| m.due <= now) {
             out.push(missing.index as u16);
             missing.tries += 1;

@@ -138,7 +138,10 @@ impl ReceiverStats {
         self.expected_before = expected;
         self.received_before = self.received;
         let (last_sr, delay) = self.sender.map_or((0, 0), |(ntp, at)| {
-            ((ntp >> 16) as u32, (now.saturating_duration_since(at).as_micros() * 65_536 / 1_000_000) as u32)
+            (
+                (ntp >> 16) as u32,
+                (now.saturating_duration_since(at).as_micros() * 65_536 / 1_000_000) as u32,
+            )
         });
         Some(ReportBlock {
             ssrc,
@@ -152,7 +155,8 @@ impl ReceiverStats {
     }
 
     fn expected(&self) -> u64 {
-        self.base.map_or(0, |base| self.highest + 1 - base.min(self.highest))
+        self.base
+            .map_or(0, |base| self.highest + 1 - base.min(self.highest))
     }
 }
 
@@ -166,7 +170,11 @@ mod tests {
         let start = Instant::now();
         let mut stats = ReceiverStats::new(90_000);
         for index in (0..100u64).filter(|i| i % 4 != 3) {
-            stats.on_packet(70_000 + index, index as u32 * 3000, start + Duration::from_micros(index * 33_333));
+            stats.on_packet(
+                70_000 + index,
+                index as u32 * 3000,
+                start + Duration::from_micros(index * 33_333),
+            );
         }
         let block = stats.report(5, start).unwrap();
         assert_eq!(block.highest, 70_098);
@@ -178,7 +186,15 @@ mod tests {
 
     #[test]
     fn a_block_survives_the_wire() {
-        let block = ReportBlock { ssrc: 1, fraction_lost: 2, cumulative_lost: -3, highest: 4, jitter: 5, last_sr: 6, delay: 7 };
+        let block = ReportBlock {
+            ssrc: 1,
+            fraction_lost: 2,
+            cumulative_lost: -3,
+            highest: 4,
+            jitter: 5,
+            last_sr: 6,
+            delay: 7,
+        };
         let mut out = vec![];
         block.write(&mut out);
         assert_eq!(ReportBlock::parse(&out), Some(block));

@@ -50,7 +50,9 @@ impl Extension {
             Extension::Rid => "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
             Extension::RepairedRid => "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
             Extension::AudioLevel => "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
-            Extension::TransportCc => "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+            Extension::TransportCc => {
+                "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+            }
             Extension::AbsSendTime => "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
             Extension::AbsCaptureTime => "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
             Extension::DependencyDescriptor => {
@@ -114,12 +116,18 @@ pub struct Extensions<'a> {
 impl<'a> Extensions<'a> {
     /// Of a packet without extensions.
     pub fn none() -> Self {
-        Self { body: &[], two_byte: false }
+        Self {
+            body: &[],
+            two_byte: false,
+        }
     }
 
     pub(super) fn new(profile: u16, body: &'a [u8]) -> Self {
         match profile {
-            0xbede => Self { body, two_byte: false },
+            0xbede => Self {
+                body,
+                two_byte: false,
+            },
             p if p & 0xfff0 == 0x1000 => Self { body, two_byte: true },
             _ => Self::none(),
         }
@@ -171,7 +179,11 @@ pub struct Block {
 
 impl Default for Block {
     fn default() -> Self {
-        Self { bytes: [0; BLOCK], len: 0, two_byte: false }
+        Self {
+            bytes: [0; BLOCK],
+            len: 0,
+            two_byte: false,
+        }
     }
 }
 
@@ -196,7 +208,9 @@ impl Block {
         if start + head + value.len() + 3 > BLOCK {
             return;
         }
-        let Some(slot) = self.bytes.get_mut(start..start + head + value.len()) else { return };
+        let Some(slot) = self.bytes.get_mut(start..start + head + value.len()) else {
+            return;
+        };
         let (front, back) = slot.split_at_mut(head);
         match front {
             [one] => *one = id << 4 | (value.len() as u8).wrapping_sub(1) & 0x0f,
@@ -237,7 +251,10 @@ impl Block {
         self.len = 0;
         if old.len > 4 {
             let body = old.bytes.get(4..old.len).unwrap_or(&[]);
-            for (id, value) in (Extensions { body, two_byte: false }) {
+            for (id, value) in (Extensions {
+                body,
+                two_byte: false,
+            }) {
                 self.push(id, value);
             }
         }

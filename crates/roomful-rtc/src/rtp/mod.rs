@@ -163,10 +163,16 @@ mod tests {
         packet.extend([0xbe, 0xde, 0, 1, 0x10, 0xaa, 0, 0]);
         packet.extend([1, 2, 3, 0, 0, 3]);
         let header = RtpHeader::parse(&packet).unwrap();
-        assert_eq!((header.header_len, header.marker, header.payload_type), (24, true, 96));
+        assert_eq!(
+            (header.header_len, header.marker, header.payload_type),
+            (24, true, 96)
+        );
         assert_eq!((header.sequence, header.timestamp, header.ssrc), (0x1234, 9, 7));
         assert_eq!(header.payload(&packet), Some(&[1u8, 2, 3][..]));
-        assert_eq!(header.extensions(&packet).collect::<Vec<_>>(), vec![(1, &[0xaau8][..])]);
+        assert_eq!(
+            header.extensions(&packet).collect::<Vec<_>>(),
+            vec![(1, &[0xaau8][..])]
+        );
     }
 
     #[test]

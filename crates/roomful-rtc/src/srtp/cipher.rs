@@ -9,16 +9,26 @@ use aws_lc_rs::{constant_time, hmac};
 pub const INDEX: usize = 4;
 
 /// Keys of one direction, for RTP or for RTCP.
+// Two in a sender and two in a receiver: a box would cost every packet a pointer and save a few hundred bytes.
+#[allow(clippy::large_enum_variant)]
 pub enum Cipher {
     /// One pass for both.
     Gcm { key: LessSafeKey, salt: [u8; 12] },
     /// Encrypt, then authenticate.
-    Cm { key: EncryptingKey, auth: hmac::Key, salt: [u8; 16] },
+    Cm {
+        key: EncryptingKey,
+        auth: hmac::Key,
+        salt: [u8; 16],
+    },
 }
 
 impl Cipher {
     /// Derives session keys for RTP (`rtcp` false) or RTCP.
-    pub fn new(profile: SrtpProfile, (master, master_salt): (&[u8], &[u8]), rtcp: bool) -> Result<Self, SrtpError> {
+    pub fn new(
+        profile: SrtpProfile,
+        (master, master_salt): (&[u8], &[u8]),
+        rtcp: bool,
+    ) -> Result<Self, SrtpError> {
         let (key_label, auth_label, salt_label) = if rtcp {
             (label::RTCP_KEY, label::RTCP_AUTH, label::RTCP_SALT)
         } else {
@@ -32,7 +42,12 @@ impl Cipher {
             SrtpProfile::AeadAes256Gcm => &AES_256_GCM,
             SrtpProfile::Aes128CmSha1_80 => {
                 let mut salt = [0u8; 16];
-                derive(master, master_salt, salt_label, salt.get_mut(..14).ok_or(SrtpError::Keys)?)?;
+                derive(
+                    master,
+                    master_salt,
+                    salt_label,
+                    salt.get_mut(..14).ok_or(SrtpError::Keys)?,
+                )?;
                 let mut auth = [0u8; 20];
                 derive(master, master_salt, auth_label, &mut auth)?;
                 let unbound = UnboundCipherKey::new(&AES_128, key).map_err(|_| SrtpError::Keys)?;
@@ -60,7 +75,10 @@ impl Cipher {
     /// Protects an RTP packet in `buf` = header | payload | tag room. `index` is ROC‖SEQ.
     #[inline]
     pub fn seal_rtp(&self, buf: &mut [u8], header: usize, ssrc: u32, index: u64) -> Result<(), SrtpError> {
-        let body_end = buf.len().checked_sub(self.tag_len()).ok_or(SrtpError::Malformed)?;
+        let body_end = buf
+            .len()
+            .checked_sub(self.tag_len())
+            .ok_or(SrtpError::Malformed)?;
         let (packet, tag_room) = buf.split_at_mut_checked(body_end).ok_or(SrtpError::Malformed)?;
         let (head, body) = packet.split_at_mut_checked(header).ok_or(SrtpError::Malformed)?;
         match self {
@@ -82,19 +100,36 @@ impl Cipher {
 
     /// Opens an RTP packet in place; returns the length of header and payload.
     #[inline]
-    pub fn open_rtp(&self, packet: &mut [u8], header: usize, ssrc: u32, index: u64) -> Result<usize, SrtpError> {
-        let plain = packet.len().checked_sub(self.tag_len()).filter(|n| *n >= header).ok_or(SrtpError::Malformed)?;
+    pub fn open_rtp(
+        &self,
+        packet: &mut [u8],
+        header: usize,
+        ssrc: u32,
+        index: u64,
+    ) -> Result<usize, SrtpError> {
+        let plain = packet
+            .len()
+            .checked_sub(self.tag_len())
+            .filter(|n| *n >= header)
+            .ok_or(SrtpError::Malformed)?;
         match self {
             Cipher::Gcm { key, salt } => {
                 let nonce = gcm_nonce(salt, ssrc, index);
                 let (head, body) = packet.split_at_mut_checked(header).ok_or(SrtpError::Malformed)?;
-                key.open_in_place(nonce, Aad::from(&*head), body).map_err(|_| SrtpError::Authentication)?;
+                key.open_in_place(nonce, Aad::from(&*head), body)
+                    .map_err(|_| SrtpError::Authentication)?;
             }
             Cipher::Cm { key, auth, salt } => {
                 let (covered, tag) = packet.split_at_mut_checked(plain).ok_or(SrtpError::Malformed)?;
                 let expected = cm_tag(auth, covered, &((index >> 16) as u32).to_be_bytes());
                 verify(&expected, tag)?;
-                cm_crypt(key, salt, ssrc, index, covered.get_mut(header..).ok_or(SrtpError::Malformed)?)?;
+                cm_crypt(
+                    key,
+                    salt,
+                    ssrc,
+                    index,
+                    covered.get_mut(header..).ok_or(SrtpError::Malformed)?,
+                )?;
             }
         }
         Ok(plain)
@@ -108,8 +143,9 @@ impl Cipher {
                 let nonce = gcm_nonce(salt, ssrc, u64::from(index));
                 let (head, body) = packet.split_at_mut_checked(8).ok_or(SrtpError::Malformed)?;
                 let aad = rtcp_aad(head, word);
-                let tag =
-                    key.seal_in_place_separate_tag(nonce, Aad::from(aad), body).map_err(|_| SrtpError::Malformed)?;
+                let tag = key
+                    .seal_in_place_separate_tag(nonce, Aad::from(aad), body)
+                    .map_err(|_| SrtpError::Malformed)?;
                 packet.extend_from_slice(tag.as_ref());
                 packet.extend_from_slice(&word);
             }
@@ -130,7 +166,11 @@ impl Cipher {
             Cipher::Gcm { .. } => 0,
             Cipher::Cm { .. } => 10,
         };
-        let at = packet.len().checked_sub(INDEX + behind).filter(|at| *at >= 8).ok_or(SrtpError::Malformed)?;
+        let at = packet
+            .len()
+            .checked_sub(INDEX + behind)
+            .filter(|at| *at >= 8)
+            .ok_or(SrtpError::Malformed)?;
         let word = crate::rtp::u32_at(packet, at).ok_or(SrtpError::Malformed)?;
         if word & 0x8000_0000 == 0 {
             return Err(SrtpError::Unencrypted);
@@ -141,20 +181,31 @@ impl Cipher {
     /// Opens SRTCP in place; returns the length of the plain packet.
     pub fn open_rtcp(&self, packet: &mut [u8], ssrc: u32, index: u32) -> Result<usize, SrtpError> {
         let word = (index | 0x8000_0000).to_be_bytes();
-        let plain = packet.len().checked_sub(INDEX + self.tag_len()).filter(|n| *n >= 8).ok_or(SrtpError::Malformed)?;
+        let plain = packet
+            .len()
+            .checked_sub(INDEX + self.tag_len())
+            .filter(|n| *n >= 8)
+            .ok_or(SrtpError::Malformed)?;
         match self {
             Cipher::Gcm { key, salt } => {
                 let nonce = gcm_nonce(salt, ssrc, u64::from(index));
                 let (head, body) = packet.split_at_mut_checked(8).ok_or(SrtpError::Malformed)?;
                 let aad = rtcp_aad(head, word);
                 let sealed = body.get_mut(..plain - 8 + 16).ok_or(SrtpError::Malformed)?;
-                key.open_in_place(nonce, Aad::from(aad), sealed).map_err(|_| SrtpError::Authentication)?;
+                key.open_in_place(nonce, Aad::from(aad), sealed)
+                    .map_err(|_| SrtpError::Authentication)?;
             }
             Cipher::Cm { key, auth, salt } => {
                 let (covered, rest) = packet.split_at_mut_checked(plain).ok_or(SrtpError::Malformed)?;
                 let expected = cm_tag(auth, covered, &word);
                 verify(&expected, rest.get(INDEX..).ok_or(SrtpError::Malformed)?)?;
-                cm_crypt(key, salt, ssrc, u64::from(index), covered.get_mut(8..).ok_or(SrtpError::Malformed)?)?;
+                cm_crypt(
+                    key,
+                    salt,
+                    ssrc,
+                    u64::from(index),
+                    covered.get_mut(8..).ok_or(SrtpError::Malformed)?,
+                )?;
             }
         }
         Ok(plain)
@@ -189,10 +240,17 @@ fn gcm_nonce(salt: &[u8; 12], ssrc: u32, index: u64) -> Nonce {
 
 /// RFC 3711 §4.1.1: IV = (salt · 2^16) xor (SSRC · 2^64) xor (index · 2^16).
 #[inline]
-fn cm_crypt(key: &EncryptingKey, salt: &[u8; 16], ssrc: u32, index: u64, body: &mut [u8]) -> Result<(), SrtpError> {
+fn cm_crypt(
+    key: &EncryptingKey,
+    salt: &[u8; 16],
+    ssrc: u32,
+    index: u64,
+    body: &mut [u8],
+) -> Result<(), SrtpError> {
     let iv = u128::from_be_bytes(*salt) ^ u128::from(ssrc) << 64 ^ u128::from(index & 0xffff_ffff_ffff) << 16;
     let iv = iv.to_be_bytes();
-    key.less_safe_encrypt(body, EncryptionContext::Iv128((&iv).into())).map_err(|_| SrtpError::Malformed)?;
+    key.less_safe_encrypt(body, EncryptionContext::Iv128((&iv).into()))
+        .map_err(|_| SrtpError::Malformed)?;
     Ok(())
 }
 

@@ -52,7 +52,9 @@ pub struct SrtpKeys {
 impl std::fmt::Debug for SrtpKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Keys never reach a log.
-        f.debug_struct("SrtpKeys").field("profile", &self.profile).finish_non_exhaustive()
+        f.debug_struct("SrtpKeys")
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
     }
 }
 
@@ -69,8 +71,16 @@ impl SrtpKeys {
         let (client_key, server_key) = (take(key)?, take(key)?);
         let (client_salt, server_salt) = (take(salt)?, take(salt)?);
         let (client, server) = ((client_key, client_salt), (server_key, server_salt));
-        let (local, remote) = if is_server { (server, client) } else { (client, server) };
-        Ok(Self { profile, local, remote })
+        let (local, remote) = if is_server {
+            (server, client)
+        } else {
+            (client, server)
+        };
+        Ok(Self {
+            profile,
+            local,
+            remote,
+        })
     }
 
     /// The profile.
@@ -92,13 +102,16 @@ pub(super) mod label {
 /// AES-CM as pseudo-random function, key derivation rate 0 (RFC 3711 §4.3.3). Salts are aligned to the left of 112 bits.
 pub(super) fn derive(master: &[u8], salt: &[u8], label: u8, out: &mut [u8]) -> Result<(), SrtpError> {
     let mut iv = [0u8; 16];
-    iv.get_mut(..salt.len()).ok_or(SrtpError::Keys)?.copy_from_slice(salt);
+    iv.get_mut(..salt.len())
+        .ok_or(SrtpError::Keys)?
+        .copy_from_slice(salt);
     iv[7] ^= label;
     let algorithm = if master.len() == 32 { &AES_256 } else { &AES_128 };
     let unbound = UnboundCipherKey::new(algorithm, master).map_err(|_| SrtpError::Keys)?;
     let key = EncryptingKey::ctr(unbound).map_err(|_| SrtpError::Keys)?;
     out.fill(0);
-    key.less_safe_encrypt(out, EncryptionContext::Iv128((&iv).into())).map_err(|_| SrtpError::Keys)?;
+    key.less_safe_encrypt(out, EncryptionContext::Iv128((&iv).into()))
+        .map_err(|_| SrtpError::Keys)?;
     Ok(())
 }
 
@@ -107,7 +120,10 @@ mod tests {
     use super::*;
 
     fn hex(text: &str) -> Vec<u8> {
-        (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
+        (0..text.len())
+            .step_by(2)
+            .map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap())
+            .collect()
     }
 
     /// RFC 3711 appendix B.3.
@@ -130,7 +146,16 @@ mod tests {
     #[test]
     fn rfc_3711_keystream() {
         let mut out = [0u8; 32];
-        derive(&hex("2B7E151628AED2A6ABF7158809CF4F3C"), &hex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD"), 0, &mut out).unwrap();
-        assert_eq!(out.to_vec(), hex("E03EAD0935C95E80E166B16DD92B4EB4D23513162B02D0F72A43A2FE4A5F97AB"));
+        derive(
+            &hex("2B7E151628AED2A6ABF7158809CF4F3C"),
+            &hex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD"),
+            0,
+            &mut out,
+        )
+        .unwrap();
+        assert_eq!(
+            out.to_vec(),
+            hex("E03EAD0935C95E80E166B16DD92B4EB4D23513162B02D0F72A43A2FE4A5F97AB")
+        );
     }
 }

@@ -55,7 +55,11 @@ impl SrtpReceiver {
     pub fn unprotect_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, SrtpError> {
         let ssrc = u32_at(packet, 4).ok_or(SrtpError::Malformed)?;
         let index = self.rtcp.rtcp_index(packet)?;
-        if self.rtcp_streams.get(&ssrc).is_some_and(|replay| !replay.is_fresh(u64::from(index))) {
+        if self
+            .rtcp_streams
+            .get(&ssrc)
+            .is_some_and(|replay| !replay.is_fresh(u64::from(index)))
+        {
             return Err(SrtpError::Replayed);
         }
         let plain = self.rtcp.open_rtcp(packet, ssrc, index)?;
@@ -74,18 +78,32 @@ mod tests {
     use crate::rtp::{extension::Block, NewHeader};
     use proptest::prelude::*;
 
-    const PROFILES: [SrtpProfile; 3] =
-        [SrtpProfile::AeadAes128Gcm, SrtpProfile::AeadAes256Gcm, SrtpProfile::Aes128CmSha1_80];
+    const PROFILES: [SrtpProfile; 3] = [
+        SrtpProfile::AeadAes128Gcm,
+        SrtpProfile::AeadAes256Gcm,
+        SrtpProfile::Aes128CmSha1_80,
+    ];
 
     fn pair(profile: SrtpProfile) -> (SrtpSender, SrtpReceiver) {
-        let material: Vec<u8> = (0..2 * (profile.key_len() + profile.salt_len())).map(|n| (n as u8).wrapping_mul(7).wrapping_add(1)).collect();
+        let material: Vec<u8> = (0..2 * (profile.key_len() + profile.salt_len()))
+            .map(|n| (n as u8).wrapping_mul(7).wrapping_add(1))
+            .collect();
         let server = SrtpKeys::from_dtls(profile, &material, true).unwrap();
         let client = SrtpKeys::from_dtls(profile, &material, false).unwrap();
-        (SrtpSender::new(&server).unwrap(), SrtpReceiver::new(&client).unwrap())
+        (
+            SrtpSender::new(&server).unwrap(),
+            SrtpReceiver::new(&client).unwrap(),
+        )
     }
 
     fn packet(sender: &SrtpSender, index: u64, payload: &[u8]) -> Vec<u8> {
-        let header = NewHeader { marker: false, payload_type: 96, sequence: index as u16, timestamp: 1, ssrc: 77 };
+        let header = NewHeader {
+            marker: false,
+            payload_type: 96,
+            sequence: index as u16,
+            timestamp: 1,
+            ssrc: 77,
+        };
         let mut buf = vec![0u8; 12 + payload.len() + sender.overhead()];
         header.write(&Block::default(), &mut buf).unwrap();
         buf[12..12 + payload.len()].copy_from_slice(payload);
@@ -94,7 +112,10 @@ mod tests {
     }
 
     fn hex(text: &str) -> Vec<u8> {
-        (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
+        (0..text.len())
+            .step_by(2)
+            .map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap())
+            .collect()
     }
 
     proptest! {
@@ -134,7 +155,11 @@ mod tests {
             let (sender, mut receiver) = pair(profile);
             for index in (65_000..200_000u64).step_by(500) {
                 let mut sealed = packet(&sender, index, b"x");
-                assert_eq!(receiver.unprotect_rtp(&mut sealed).unwrap().1, index, "{profile:?}");
+                assert_eq!(
+                    receiver.unprotect_rtp(&mut sealed).unwrap().1,
+                    index,
+                    "{profile:?}"
+                );
             }
         }
     }
@@ -161,9 +186,16 @@ mod tests {
     fn vector_cipher(key: &str) -> Cipher {
         use aws_lc_rs::aead::{LessSafeKey, UnboundKey, AES_128_GCM, AES_256_GCM};
         let key = hex(key);
-        let algorithm = if key.len() == 32 { &AES_256_GCM } else { &AES_128_GCM };
+        let algorithm = if key.len() == 32 {
+            &AES_256_GCM
+        } else {
+            &AES_128_GCM
+        };
         let key = LessSafeKey::new(UnboundKey::new(algorithm, &key).unwrap());
-        Cipher::Gcm { key, salt: hex("517569642070726f2071756f").try_into().unwrap() }
+        Cipher::Gcm {
+            key,
+            salt: hex("517569642070726f2071756f").try_into().unwrap(),
+        }
     }
 
     const KEY_128: &str = "000102030405060708090a0b0c0d0e0f";
@@ -172,7 +204,11 @@ mod tests {
     /// RFC 7714 §16.1.1 and §16.2.1.
     #[test]
     fn rfc_7714_rtp_vectors() {
-        let plain = [&hex("8040f17b8041f8d35501a0b2")[..], b"Gallia est omnis divisa in partes tres"].concat();
+        let plain = [
+            &hex("8040f17b8041f8d35501a0b2")[..],
+            b"Gallia est omnis divisa in partes tres",
+        ]
+        .concat();
         let of_128 = concat!(
             "8040f17b8041f8d35501a0b2f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833",
             "899d7f27beb16a9152cf765ee4390cce"
@@ -223,7 +259,10 @@ mod tests {
         for profile in PROFILES {
             let (mut sender, _) = pair(profile);
             let mut buf = vec![0x80; 40];
-            assert_eq!(sender.protect_rtp(&mut buf, 12, 1, 1 << 48), Err(SrtpError::Exhausted));
+            assert_eq!(
+                sender.protect_rtp(&mut buf, 12, 1, 1 << 48),
+                Err(SrtpError::Exhausted)
+            );
             sender.exhaust_rtcp();
             let mut report = vec![0x80, 201, 0, 1, 0, 0, 0, 1];
             sender.protect_rtcp(&mut report.clone()).unwrap();

@@ -13,7 +13,10 @@ pub struct Replay {
 
 impl Default for Replay {
     fn default() -> Self {
-        Self { highest: None, seen: [0; WORDS] }
+        Self {
+            highest: None,
+            seen: [0; WORDS],
+        }
     }
 }
 
@@ -53,7 +56,9 @@ impl Replay {
     }
 
     fn bit(&self, index: u64) -> bool {
-        self.seen.get((index % WINDOW / 64) as usize).is_some_and(|word| word >> (index % 64) & 1 == 1)
+        self.seen
+            .get((index % WINDOW / 64) as usize)
+            .is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
     fn write(&mut self, index: u64, on: bool) {

@@ -35,7 +35,13 @@ impl SrtpSender {
     /// Protects `buf` = header | payload | [`overhead`](Self::overhead) spare bytes, in place. `index` is the 48-bit packet
     /// index (ROC‖SEQ) and must be used once per SSRC and key.
     #[inline]
-    pub fn protect_rtp(&self, buf: &mut [u8], header_len: usize, ssrc: u32, index: u64) -> Result<(), SrtpError> {
+    pub fn protect_rtp(
+        &self,
+        buf: &mut [u8],
+        header_len: usize,
+        ssrc: u32,
+        index: u64,
+    ) -> Result<(), SrtpError> {
         if index >> 48 != 0 {
             return Err(SrtpError::Exhausted);
         }
