@@ -1,1 +1,26 @@
-//! The media shell: one thread and one UDP port per core around the sans-IO router.
+//! The media shell: threads, sockets and clocks around the sans-IO router.
+//!
+//! Called by the Python binding. One thread has one UDP socket for each address, its ICE-TCP connections and its rooms; orders
+//! come in through a bounded queue, news go out through an [`Outbox`]. Never decides anything about media.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+pub mod addresses;
+mod config;
+mod engine;
+mod outbox;
+mod placement;
+mod socket;
+mod tcp;
+mod wake;
+mod worker;
+
+pub use config::{Config, EngineError};
+pub use engine::Engine;

@@ -1,0 +1,107 @@
+//! Which thread has what: a room is pinned to one, and everything in it follows.
+use roomful_sfu::command::{Command, Id};
+use std::collections::HashMap;
+
+/// Ids and their threads.
+#[derive(Debug, Default)]
+pub struct Placement {
+    rooms: HashMap<Id, usize>,
+    /// Participants, transports and tracks, each with the participant they go with.
+    things: HashMap<Id, (usize, Id)>,
+    load: Vec<usize>,
+}
+
+impl Placement {
+    pub fn new(threads: usize) -> Self {
+        Self { load: vec![0; threads.max(1)], ..Self::default() }
+    }
+
+    /// The thread of a command; remembers what it makes and forgets what it ends. `None` for things unknown.
+    pub fn place(&mut self, command: &Command) -> Option<usize> {
+        match command {
+            Command::OpenRoom { room } => {
+                let least = self.load.iter().enumerate().min_by_key(|(_, n)| **n).map_or(0, |(at, _)| at);
+                let at = *self.rooms.entry(room.clone()).or_insert(least);
+                if let Some(load) = self.load.get_mut(at) {
+                    *load += 1;
+                }
+                Some(at)
+            }
+            Command::CloseRoom { room } => {
+                let at = self.rooms.remove(room)?;
+                if let Some(load) = self.load.get_mut(at) {
+                    *load = load.saturating_sub(1);
+                }
+                Some(at)
+            }
+            Command::AddParticipant { room, participant, .. } => {
+                let at = *self.rooms.get(room)?;
+                self.things.insert(participant.clone(), (at, participant.clone()));
+                Some(at)
+            }
+            Command::RemoveParticipant { participant } => {
+                let at = self.things.get(participant)?.0;
+                self.things.retain(|_, (_, owner)| owner != participant);
+                Some(at)
+            }
+            Command::OpenTransport { participant, transport, .. } => self.under(participant, transport),
+            Command::Publish { participant, spec } => self.under(participant, &spec.track),
+            Command::PublishDataTrack { participant, track, .. } => self.under(participant, track),
+            Command::Unpublish { track } | Command::UnpublishDataTrack { track } => {
+                self.things.remove(track).map(|(at, _)| at)
+            }
+            Command::Mute { track, .. } => self.thing(track),
+            Command::SetRights { participant, .. }
+            | Command::Subscribe { participant, .. }
+            | Command::Unsubscribe { participant, .. }
+            | Command::View { participant, .. }
+            | Command::ReplayData { participant, .. }
+            | Command::SubscribeDataTrack { participant, .. }
+            | Command::UnsubscribeDataTrack { participant, .. } => self.thing(participant),
+            Command::RemoteOffer { transport, .. }
+            | Command::RemoteAnswer { transport, .. }
+            | Command::RemoteCandidate { transport, .. }
+            | Command::RestartIce { transport, .. } => self.thing(transport),
+            Command::SendData { room, .. }
+            | Command::HoldTopics { room, .. }
+            | Command::Decide { room, .. }
+            | Command::WatchData { room, .. }
+            | Command::AskStats { room, .. } => self.rooms.get(room).copied(),
+        }
+    }
+
+    fn thing(&self, id: &Id) -> Option<usize> {
+        self.things.get(id).map(|(at, _)| *at)
+    }
+
+    fn under(&mut self, owner: &Id, id: &Id) -> Option<usize> {
+        let at = self.thing(owner)?;
+        self.things.insert(id.clone(), (at, owner.clone()));
+        Some(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use roomful_sfu::command::Rights;
+
+    #[test]
+    fn everything_follows_its_room_and_is_forgotten_with_its_participant() {
+        let mut placement = Placement::new(2);
+        let room = |n: &str| Command::OpenRoom { room: n.into() };
+        assert_eq!((placement.place(&room("a")), placement.place(&room("b"))), (Some(0), Some(1)));
+        let add = Command::AddParticipant {
+            room: "b".into(),
+            participant: "PA_1".into(),
+            identity: "x".into(),
+            rights: Rights::default(),
+        };
+        assert_eq!(placement.place(&add), Some(1));
+        let data = Command::PublishDataTrack { participant: "PA_1".into(), track: "DTR_1".into(), handle: 1 };
+        assert_eq!(placement.place(&data), Some(1));
+        assert_eq!(placement.place(&Command::RemoveParticipant { participant: "PA_1".into() }), Some(1));
+        assert_eq!(placement.place(&Command::UnpublishDataTrack { track: "DTR_1".into() }), None);
+        assert!(placement.things.is_empty());
+    }
+}

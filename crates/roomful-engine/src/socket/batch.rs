@@ -1,0 +1,110 @@
+//! What one thread sends in one turn: all datagrams side by side in one arena, runs of equal size to one destination as one message.
+use roomful_rtc::transport::{Path, Protocol};
+use roomful_sfu::egress::Egress;
+use std::net::SocketAddr;
+
+/// Bytes of arena; a turn that needs more makes it grow once.
+const ARENA: usize = 1 << 20;
+/// The kernel takes at most 64 segments and 64 KiB in one message.
+const MAX_SEGMENTS: usize = 60;
+const MAX_MESSAGE: usize = 64_000;
+
+/// One or more datagrams to one destination.
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
+    /// To whom.
+    pub remote: SocketAddr,
+    /// Where in the arena.
+    pub offset: usize,
+    /// Bytes in all.
+    pub length: usize,
+    /// Bytes of each datagram; the last may be shorter.
+    pub segment: usize,
+    /// Datagrams.
+    pub count: usize,
+    last: usize,
+}
+
+/// See the module.
+pub struct Batch {
+    arena: Vec<u8>,
+    used: usize,
+    /// Local address of each socket, and whether it joins.
+    sockets: Vec<(SocketAddr, bool)>,
+    messages: Vec<Vec<Message>>,
+    /// The socket that was written to last: runs do not cross sockets.
+    latest: Option<usize>,
+    /// (remote, offset, length) of frames for TCP connections.
+    frames: Vec<(SocketAddr, usize, usize)>,
+}
+
+impl Batch {
+    /// For these sockets, by their local address.
+    pub fn new(sockets: Vec<(SocketAddr, bool)>) -> Self {
+        let messages = sockets.iter().map(|_| Vec::new()).collect();
+        Self { arena: vec![0; ARENA], used: 0, sockets, messages, latest: None, frames: vec![] }
+    }
+
+    /// Hands out everything and begins anew: `send(socket, arena, messages)`.
+    pub fn flush(&mut self, mut send: impl FnMut(usize, &[u8], &[Message])) {
+        for (at, messages) in self.messages.iter_mut().enumerate() {
+            if !messages.is_empty() {
+                send(at, &self.arena, messages);
+                messages.clear();
+            }
+        }
+        self.used = 0;
+        self.latest = None;
+        self.frames.clear();
+    }
+
+    /// Frames for TCP, before [`flush`](Self::flush).
+    pub fn frames(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
+        self.frames.iter().filter_map(|(remote, at, length)| Some((*remote, self.arena.get(*at..*at + *length)?)))
+    }
+}
+
+impl Egress for Batch {
+    #[inline]
+    fn slot(&mut self, path: &Path, length: usize) -> &mut [u8] {
+        let offset = self.used;
+        self.used += length;
+        if self.used > self.arena.len() {
+            self.arena.resize((self.arena.len() * 2).max(self.used), 0);
+        }
+        if path.protocol == Protocol::Tcp {
+            self.frames.push((path.remote, offset, length));
+            self.latest = None;
+        } else if let Some(at) = self.sockets.iter().position(|(local, _)| *local == path.local) {
+            let joins = self.latest == Some(at) && self.sockets.get(at).is_some_and(|(_, joins)| *joins);
+            self.latest = Some(at);
+            if let Some(messages) = self.messages.get_mut(at) {
+                let joined = messages.last_mut().filter(|m| {
+                    joins
+                        && m.remote == path.remote
+                        && m.offset + m.length == offset
+                        && m.last == m.segment
+                        && length <= m.segment
+                        && m.count < MAX_SEGMENTS
+                        && m.length + length <= MAX_MESSAGE
+                });
+                match joined {
+                    Some(message) => {
+                        message.length += length;
+                        message.count += 1;
+                        message.last = length;
+                    }
+                    None => messages.push(Message {
+                        remote: path.remote,
+                        offset,
+                        length,
+                        segment: length,
+                        count: 1,
+                        last: length,
+                    }),
+                }
+            }
+        }
+        self.arena.get_mut(offset..offset + length).unwrap_or(&mut [])
+    }
+}

@@ -1,0 +1,189 @@
+//! ICE-TCP, the passive side (RFC 6544): frames of RFC 4571 over accepted connections. For networks that let out no UDP.
+use crate::config::EngineError;
+use crate::socket::bind_error;
+use std::collections::HashMap;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+/// Connections at once, and of one address.
+const MAX_CONNECTIONS: usize = 2048;
+const MAX_PER_ADDRESS: usize = 64;
+/// A connection that proved nothing by then is closed.
+const PROVE_WITHIN: Duration = Duration::from_secs(10);
+/// Bytes that may wait for a slow reader; media beyond that is dropped like a datagram.
+const MAX_WAITING: usize = 256 << 10;
+const MAX_FRAME: usize = 2048;
+
+struct Connection {
+    stream: TcpStream,
+    local: SocketAddr,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    proven: bool,
+    since: Instant,
+    broken: bool,
+}
+
+/// Listeners and connections of one thread.
+#[derive(Default)]
+pub struct Tcp {
+    listeners: Vec<TcpListener>,
+    connections: HashMap<SocketAddr, Connection>,
+}
+
+impl Tcp {
+    /// Listens on an address; returns what it is bound to.
+    pub fn listen(&mut self, address: SocketAddr) -> Result<SocketAddr, EngineError> {
+        let listener = TcpListener::bind(address).map_err(|e| bind_error("TCP", address, &e))?;
+        let os = |e: std::io::Error| EngineError::Os(format!("TCP {address}: {e}"));
+        listener.set_nonblocking(true).map_err(os)?;
+        let local = listener.local_addr().map_err(os)?;
+        self.listeners.push(listener);
+        Ok(local)
+    }
+
+    /// Descriptors for `poll`, and whether one waits to write.
+    pub fn fds(&self) -> impl Iterator<Item = (i32, bool)> + '_ {
+        let listeners = self.listeners.iter().map(|l| (l.as_raw_fd(), false));
+        listeners.chain(self.connections.values().map(|c| (c.stream.as_raw_fd(), !c.output.is_empty())))
+    }
+
+    /// Accepts and reads; `each(local, remote, frame)` returns whether the frame proved its path.
+    pub fn receive(&mut self, now: Instant, mut each: impl FnMut(SocketAddr, SocketAddr, &mut [u8]) -> bool) {
+        self.accept(now);
+        let mut chunk = [0u8; 8192];
+        for (remote, connection) in &mut self.connections {
+            loop {
+                match connection.stream.read(&mut chunk) {
+                    Ok(0) => connection.broken = true,
+                    Ok(length) => {
+                        connection.input.extend_from_slice(chunk.get(..length).unwrap_or(&[]));
+                        connection.frames(|local, frame| each(local, *remote, frame));
+                        if !connection.broken && length == chunk.len() {
+                            continue;
+                        }
+                    }
+                    Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                    Err(_) => connection.broken = true,
+                }
+                break;
+            }
+            connection.write();
+        }
+        self.connections.retain(|_, c| !c.broken && (c.proven || now < c.since + PROVE_WITHIN));
+    }
+
+    fn accept(&mut self, now: Instant) {
+        for listener in &self.listeners {
+            while let Ok((stream, remote)) = listener.accept() {
+                let same = self.connections.keys().filter(|r| r.ip() == remote.ip()).count();
+                let (Ok(local), Ok(())) = (stream.local_addr(), stream.set_nonblocking(true)) else { continue };
+                if self.connections.len() >= MAX_CONNECTIONS || same >= MAX_PER_ADDRESS {
+                    continue;
+                }
+                // Media must not wait for company.
+                let _ = stream.set_nodelay(true);
+                let connection =
+                    Connection { stream, local, input: vec![], output: vec![], proven: false, since: now, broken: false };
+                self.connections.insert(remote, connection);
+            }
+        }
+    }
+
+    /// Sends a frame.
+    pub fn send(&mut self, remote: SocketAddr, frame: &[u8]) {
+        let Some(connection) = self.connections.get_mut(&remote) else { return };
+        let (Ok(length), true) = (u16::try_from(frame.len()), connection.output.len() < MAX_WAITING) else { return };
+        connection.output.extend_from_slice(&length.to_be_bytes());
+        connection.output.extend_from_slice(frame);
+        connection.write();
+    }
+}
+
+impl Connection {
+    fn frames(&mut self, mut each: impl FnMut(SocketAddr, &mut [u8]) -> bool) {
+        let mut at = 0;
+        while let Some(head) = self.input.get(at..at + 2).and_then(|h| h.first_chunk::<2>()) {
+            let length = usize::from(u16::from_be_bytes(*head));
+            if length > MAX_FRAME {
+                // Not RFC 4571, or nothing of ours.
+                self.broken = true;
+                return;
+            }
+            let Some(frame) = self.input.get_mut(at + 2..at + 2 + length) else { break };
+            self.proven |= each(self.local, frame);
+            at += 2 + length;
+        }
+        self.input.drain(..at);
+    }
+
+    fn write(&mut self) {
+        while !self.output.is_empty() {
+            match self.stream.write(&self.output) {
+                Ok(0) => self.broken = true,
+                Ok(length) => {
+                    self.output.drain(..length);
+                    continue;
+                }
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(_) => self.broken = true,
+            }
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_found_however_they_are_cut() {
+        let mut tcp = Tcp::default();
+        let local = tcp.listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut peer = TcpStream::connect(local).unwrap();
+        let mut wire = vec![];
+        for n in 1..=50u16 {
+            wire.extend(n.to_be_bytes());
+            wire.extend(std::iter::repeat_n(n as u8, usize::from(n)));
+        }
+        let mut seen = vec![];
+        for part in wire.chunks(7) {
+            peer.write_all(part).unwrap();
+            tcp.receive(Instant::now(), |_, _, frame| {
+                seen.push(frame.len());
+                true
+            });
+        }
+        while seen.len() < 50 {
+            tcp.receive(Instant::now(), |_, _, frame| {
+                seen.push(frame.len());
+                true
+            });
+        }
+        assert_eq!(seen, (1..=50).collect::<Vec<_>>());
+        tcp.send(peer.local_addr().unwrap(), b"hello");
+        let mut back = [0u8; 7];
+        peer.read_exact(&mut back).unwrap();
+        assert_eq!(&back, b"\0\x05hello");
+    }
+
+    #[test]
+    fn garbage_and_silence_are_closed() {
+        let mut tcp = Tcp::default();
+        let local = tcp.listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut peer = TcpStream::connect(local).unwrap();
+        peer.write_all(&[0xff; 5000]).unwrap();
+        let _silent = TcpStream::connect(local).unwrap();
+        let now = Instant::now();
+        for _ in 0..200 {
+            tcp.receive(now, |_, _, _| false);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(tcp.connections.len(), 1);
+        tcp.receive(now + PROVE_WITHIN, |_, _, _| false);
+        assert!(tcp.connections.is_empty());
+    }
+}
