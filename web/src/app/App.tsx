@@ -1,0 +1,41 @@
+/** Picks the page for the address and the language for the reader. */
+
+import { useEffect, useMemo, type ReactNode } from 'react'
+import { I18nProvider } from 'react-aria-components'
+import { Home } from '../features/home/Home'
+import { LanguageContext, pickLanguage, useT } from '../i18n'
+import { Message } from '../ui/Message'
+import { Crash } from './Crash'
+import { go, useRoute } from './navigation'
+import { RoomPage } from './RoomPage'
+
+export function App(): ReactNode {
+  const language = useMemo(() => pickLanguage(navigator.languages), [])
+  useEffect(() => {
+    document.documentElement.lang = language
+  }, [language])
+  return (
+    <LanguageContext value={language}>
+      <I18nProvider locale={language}>
+        <Crash>
+          <Page />
+        </Crash>
+      </I18nProvider>
+    </LanguageContext>
+  )
+}
+
+function Page(): ReactNode {
+  const route = useRoute()
+  const t = useT()
+  switch (route.page) {
+    case 'home':
+      return <Home />
+    case 'room':
+      return <RoomPage key={route.room} room={route.room} direct={route.direct} />
+    case 'missing':
+      return (
+        <Message title={t.missing.title} text={t.missing.text} icon="warning" primary={{ label: t.ended.home, act: () => go('/') }} />
+      )
+  }
+}

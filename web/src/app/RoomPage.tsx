@@ -1,0 +1,104 @@
+/** A room from the door to goodbye: pre-join → joining → the room → ended, and back in. */
+
+import { useCallback, useEffect, useRef, useState, type ReactNode } from 'react'
+import { PreJoin } from '../features/prejoin/PreJoin'
+import { useT, type Messages } from '../i18n'
+import { ApiError } from '../room/api'
+import { deviceChoice, savedName, saveName, type DeviceChoice } from '../room/device'
+import { SessionProvider } from '../room/hooks'
+import { join } from '../room/join'
+import { loadLibrary } from '../room/library'
+import type { EndReason, RoomSession } from '../room/snapshot'
+import { Message } from '../ui/Message'
+import { go } from './navigation'
+import { RoomScreen } from './RoomScreen'
+import type { Direct } from './route'
+
+type Step =
+  | { readonly at: 'door' | 'joining'; readonly problem: string | null }
+  | { readonly at: 'room'; readonly session: RoomSession }
+  | { readonly at: 'ended'; readonly reason: EndReason }
+
+export function RoomPage({ room, direct }: { room: string; direct: Direct | null }): ReactNode {
+  const t = useT()
+  const [step, setStep] = useState<Step>({ at: direct ? 'joining' : 'door', problem: null })
+  const session = useRef<RoomSession | null>(null)
+  const started = useRef(false)
+
+  useEffect(() => {
+    document.title = `${room} · ${t.app.name}`
+    void loadLibrary().catch(() => undefined) // tried again, and told, when joining
+    return () => {
+      document.title = t.app.name
+      void session.current?.leave()
+    }
+  }, [room, t])
+
+  const enter = useCallback(
+    async (name: string, choice: DeviceChoice) => {
+      setStep({ at: 'joining', problem: null })
+      try {
+        const joined = await join(room, name, choice)
+        session.current = joined.session
+        setStep({ at: 'room', session: joined.session })
+      } catch (error) {
+        setStep({ at: 'door', problem: error instanceof ApiError ? error.code : 'unexpected' })
+      }
+    },
+    [room],
+  )
+
+  useEffect(() => {
+    if (!direct || started.current) return
+    started.current = true
+    if (direct.name) saveName(direct.name)
+    void enter(direct.name || savedName(), { ...deviceChoice(), audio: direct.audio, video: direct.video })
+  }, [direct, enter])
+
+  const ended = useCallback((reason: EndReason) => {
+    session.current = null
+    setStep({ at: 'ended', reason })
+  }, [])
+
+  switch (step.at) {
+    case 'door':
+    case 'joining':
+      if (direct && step.at === 'joining')
+        return (
+          <main className="joining" aria-busy="true">
+            <span className="spinner" />
+            <p role="status">{t.prejoin.joining}</p>
+          </main>
+        )
+      return (
+        <PreJoin
+          room={room}
+          joining={step.at === 'joining'}
+          problem={step.problem === null ? null : problemText(step.problem, t)}
+          onJoin={(name, choice) => void enter(name, choice)}
+          onBack={() => go('/')}
+        />
+      )
+    case 'room':
+      return (
+        <SessionProvider session={step.session}>
+          <RoomScreen onEnd={ended} />
+        </SessionProvider>
+      )
+    case 'ended':
+      return (
+        <Message
+          title={t.ended[step.reason].title}
+          text={t.ended[step.reason].text}
+          icon={step.reason === 'left' || step.reason === 'closed' ? 'leave' : 'warning'}
+          primary={{ label: t.ended.rejoin, act: () => void enter(savedName(), deviceChoice()) }}
+          secondary={{ label: t.ended.home, act: () => go('/') }}
+        />
+      )
+  }
+}
+
+function problemText(code: string, t: Messages): string {
+  const words: Readonly<Record<string, string>> = t.errors
+  return (Object.hasOwn(words, code) ? words[code] : undefined) ?? t.errors.unexpected
+}

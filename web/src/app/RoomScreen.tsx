@@ -1,0 +1,88 @@
+/** The room as a screen: stage, bars, side panel, dialogs, keys. Holds only what is open; the call itself is in room/. */
+
+import { useCallback, useEffect, useRef, useState, type ReactNode } from 'react'
+import { Chat } from '../features/chat/Chat'
+import { useUnread } from '../features/chat/unread'
+import { ControlBar } from '../features/controls/ControlBar'
+import { LeaveDialog } from '../features/controls/LeaveDialog'
+import { Notices, StatusBanner } from '../features/controls/Notices'
+import { Shortcuts } from '../features/controls/Shortcuts'
+import { useShortcuts } from '../features/controls/useShortcuts'
+import { Invite } from '../features/invite/Invite'
+import { People } from '../features/people/People'
+import { Stage } from '../features/stage/Stage'
+import { useT } from '../i18n'
+import { useRoom, useSession } from '../room/hooks'
+import type { EndReason } from '../room/snapshot'
+import { IconButton } from '../ui/Button'
+
+export type Panel = 'chat' | 'people'
+export type Opened = 'invite' | 'leave' | 'shortcuts'
+
+export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): ReactNode {
+  const t = useT()
+  const session = useSession()
+  const phase = useRoom((snapshot) => snapshot.phase)
+  const end = useRoom((snapshot) => snapshot.end)
+  const room = useRoom((snapshot) => snapshot.room)
+  const [panel, setPanel] = useState<Panel | null>(null)
+  const [opened, setOpened] = useState<Opened | null>(null)
+  const unread = useUnread(panel === 'chat')
+  const returnTo = useRef<HTMLElement | null>(null)
+
+  useEffect(() => {
+    if (phase === 'ended') onEnd(end ?? 'lost')
+  }, [phase, end, onEnd])
+
+  const toggle = useCallback((which: Panel) => {
+    setPanel((open) => {
+      if (open === null) returnTo.current = document.activeElement instanceof HTMLElement ? document.activeElement : null
+      return open === which ? null : which
+    })
+  }, [])
+  const close = useCallback(() => {
+    setPanel(null)
+    returnTo.current?.focus()
+  }, [])
+
+  const keys = useShortcuts({
+    session,
+    blocked: opened !== null,
+    act: { chat: () => toggle('chat'), people: () => toggle('people'), open: setOpened },
+  })
+
+  return (
+    <div className="room" data-panel={panel ?? 'none'} data-testid="room">
+      <h1 className="visually-hidden">{room}</h1>
+      <div className="room-main">
+        <div className="room-top">
+          <StatusBanner />
+        </div>
+        <Stage onInvite={() => setOpened('invite')} />
+      </div>
+      {panel && (
+        <aside
+          className="panel"
+          aria-label={panel === 'chat' ? t.chat.title : t.people.title}
+          onKeyDown={(event) => event.key === 'Escape' && close()}
+        >
+          <header className="panel-head">
+            <h2>{panel === 'chat' ? t.chat.title : t.people.title}</h2>
+            <IconButton label={t.room.close} icon="close" tone="quiet" onPress={close} />
+          </header>
+          {panel === 'chat' ? <Chat /> : <People />}
+        </aside>
+      )}
+      <ControlBar panel={panel} unread={unread} onPanel={toggle} onOpen={setOpened} />
+      <Notices />
+      <Invite room={room} open={opened === 'invite'} onClose={() => setOpened(null)} />
+      <Shortcuts
+        open={opened === 'shortcuts'}
+        onClose={() => setOpened(null)}
+        on={keys.on}
+        onChange={keys.setOn}
+      />
+      <LeaveDialog open={opened === 'leave'} onClose={() => setOpened(null)} onLeave={() => void session.leave()} />
+    </div>
+  )
+}

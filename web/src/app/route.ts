@@ -1,0 +1,59 @@
+/** Addresses of the app, pure: `/`, `/r/<room>`, and `/?room=R&name=N&join=1` which joins straight away. */
+
+export type Route =
+  | { readonly page: 'home' }
+  | { readonly page: 'room'; readonly room: string; readonly direct: Direct | null }
+  | { readonly page: 'missing' }
+
+/** Join without pre-join. */
+export interface Direct {
+  readonly name: string
+  readonly audio: boolean
+  readonly video: boolean
+}
+
+export interface Address {
+  readonly pathname: string
+  readonly search: string
+}
+
+export function routeOf({ pathname, search }: Address): Route {
+  const query = new URLSearchParams(search)
+  if (pathname === '/' || pathname === '/index.html') {
+    const room = cleanRoom(query.get('room') ?? '')
+    return room ? { page: 'room', room, direct: directOf(query) } : { page: 'home' }
+  }
+  const [, segment] = /^\/r\/([^/]+)\/?$/.exec(pathname) ?? []
+  const room = segment === undefined ? '' : cleanRoom(decoded(segment))
+  return room ? { page: 'room', room, direct: directOf(query) } : { page: 'missing' }
+}
+
+function directOf(query: URLSearchParams): Direct | null {
+  if (query.get('join') !== '1') return null
+  return { name: query.get('name') ?? '', audio: query.get('audio') !== '0', video: query.get('video') !== '0' }
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return ''
+  }
+}
+
+/** Bytes of UTF-8, as the server counts. */
+export const MOST_ROOM_BYTES = 256
+
+/** Without control characters and outer spaces; "" when nothing is left. */
+export function cleanRoom(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f]/g, '').replace(/\s+/g, ' ').trim()
+}
+
+export const roomTooLong = (room: string): boolean => new TextEncoder().encode(room).length > MOST_ROOM_BYTES
+
+export const roomPath = (room: string): string => `/r/${encodeURIComponent(room)}`
+
+/** The key in `#host=<key>`; "" when there is none. */
+export function hostKeyOf(hash: string): string {
+  return new URLSearchParams(hash.replace(/^#/, '')).get('host') ?? ''
+}

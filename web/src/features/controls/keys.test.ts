@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest'
+import { actionOf, KEYS, takesText } from './keys'
+
+const press = (key: string, more = {}) => ({ key, ctrlKey: false, metaKey: false, altKey: false, repeat: false, ...more })
+
+it('knows each key in both cases', () => {
+  for (const [action, key] of Object.entries(KEYS)) {
+    expect(actionOf(press(key))).toBe(action)
+    expect(actionOf(press(key.toLowerCase()))).toBe(action)
+  }
+})
+it('leaves the browser its own keys, and a held key repeats nothing', () => {
+  for (const more of [{ ctrlKey: true }, { metaKey: true }, { altKey: true }, { repeat: true }])
+    expect(actionOf(press('m', more))).toBeNull()
+})
+it('rests while somebody types', () => {
+  expect(takesText(document.createElement('textarea'))).toBe(true)
+  expect(takesText(document.createElement('button'))).toBe(false)
+  expect(takesText(null)).toBe(false)
+})

@@ -1,0 +1,62 @@
+/** A shared screen, whole and uncut, with full screen and a choice where several people share. */
+
+import { useEffect, useRef, useState, type ReactNode } from 'react'
+import { useT } from '../../i18n'
+import { useSession } from '../../room/hooks'
+import type { ScreenView } from '../../room/snapshot'
+import { Button, IconButton } from '../../ui/Button'
+import { Icon } from '../../ui/Icon'
+import { TrackVideo } from '../stage/TrackVideo'
+
+export interface ScreenProps {
+  screen: ScreenView
+  others: readonly ScreenView[]
+  onChoose: (id: string) => void
+}
+
+export function Screen({ screen, others, onChoose }: ScreenProps): ReactNode {
+  const t = useT()
+  const session = useSession()
+  const place = useRef<HTMLElement>(null)
+  const [full, setFull] = useState(false)
+  useEffect(() => {
+    const changed = (): void => setFull(document.fullscreenElement === place.current)
+    document.addEventListener('fullscreenchange', changed)
+    return () => document.removeEventListener('fullscreenchange', changed)
+  }, [])
+
+  const title = screen.isLocal ? t.room.youShare : t.room.sharing(screen.name)
+  return (
+    <section className="screen" ref={place} aria-label={title} data-testid="screen" data-identity={screen.identity}>
+      {screen.isLocal ? (
+        <div className="screen-own">
+          <Icon name="screen" size={44} />
+          <p className="screen-own-title">{t.room.youShare}</p>
+          <p>{t.room.youShareLead}</p>
+          <Button look="danger" icon="screenStop" onPress={() => void session.setShare(false)}>
+            {t.room.stopShare}
+          </Button>
+        </div>
+      ) : (
+        <TrackVideo key={screen.id} track={screen.track} label={t.room.screenOf(screen.name)} />
+      )}
+      <div className="screen-bar">
+        <span className="screen-title">
+          <Icon name="screen" size={18} /> <bdi>{title}</bdi>
+        </span>
+        {others.map((one) => (
+          <Button key={one.id} look="plain" onPress={() => onChoose(one.id)}>
+            {t.room.showScreen(one.name)}
+          </Button>
+        ))}
+        {!screen.isLocal && document.fullscreenEnabled && (
+          <IconButton
+            label={full ? t.room.exitFullscreen : t.room.fullscreen}
+            icon={full ? 'shrink' : 'expand'}
+            onPress={() => void (full ? document.exitFullscreen() : place.current?.requestFullscreen())}
+          />
+        )}
+      </div>
+    </section>
+  )
+}

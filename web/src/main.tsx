@@ -1,0 +1,16 @@
+/** Starts the app. */
+
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { App } from './app/App'
+import { keepHostKey } from './app/navigation'
+import './ui/styles.css'
+
+keepHostKey()
+const root = document.getElementById('root')
+if (!root) throw new Error('index.html has no #root')
+createRoot(root).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+)

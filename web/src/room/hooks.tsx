@@ -1,0 +1,26 @@
+/** How screens read a session: `<SessionProvider>` once, then hooks. A hook that picks a part redraws for that part only. */
+
+import { createContext, use, useCallback, useSyncExternalStore, type ReactNode } from 'react'
+import type { ChatLine, ParticipantView, RoomSession, RoomSnapshot } from './snapshot'
+
+const SessionContext = createContext<RoomSession | null>(null)
+
+export function SessionProvider({ session, children }: { session: RoomSession; children: ReactNode }): ReactNode {
+  return <SessionContext value={session}>{children}</SessionContext>
+}
+
+export function useSession(): RoomSession {
+  const session = use(SessionContext)
+  if (!session) throw new Error('useSession is called outside a SessionProvider')
+  return session
+}
+
+/** `pick` must return a value that stays the same (===) while nothing changed for its reader. */
+export function useRoom<T>(pick: (snapshot: RoomSnapshot) => T): T {
+  const session = useSession()
+  const subscribe = useCallback((listener: () => void) => session.subscribe(listener), [session])
+  return useSyncExternalStore(subscribe, () => pick(session.snapshot()))
+}
+
+export const useParticipants = (): readonly ParticipantView[] => useRoom((snapshot) => snapshot.participants)
+export const useChat = (): readonly ChatLine[] => useRoom((snapshot) => snapshot.chat)

@@ -1,0 +1,333 @@
+/**
+ * One stay in a room: the call library's Room as snapshots and actions. Made by `join`, read through `hooks`.
+ * It renders nothing, except that remote voices play in audio elements of its own, as no screen owns them.
+ */
+
+import {
+  ConnectionState,
+  DisconnectReason,
+  Room,
+  RoomEvent,
+  Track,
+  type LocalParticipant,
+  type Participant,
+  type RemoteParticipant,
+  type RemoteTrack,
+} from 'livekit-client'
+import { withLine } from './chat'
+import { saveDeviceChoice, type DeviceChoice } from './device'
+import { deviceProblem, endReason } from './reason'
+import type {
+  ChatLine,
+  DeviceKind,
+  DeviceList,
+  Notice,
+  NoticeEntry,
+  ParticipantView,
+  RoomSession,
+  RoomSnapshot,
+  ScreenView,
+  Switch,
+} from './snapshot'
+
+const MOST_NOTICES = 4
+/** Other LiveKit clients write chat as text streams on this topic. */
+const CHAT_TOPIC = 'lk.chat'
+
+type Source = 'mic' | 'camera' | 'share'
+
+export class LiveSession implements RoomSession {
+  readonly room: Room
+  private readonly listeners = new Set<() => void>()
+  private current: RoomSnapshot
+  private chat: readonly ChatLine[] = []
+  private notices: readonly NoticeEntry[] = []
+  private lastNotice = 0
+  private busy: ReadonlySet<Source> = new Set()
+  private end: RoomSnapshot['end'] = null
+  private scheduled = false
+
+  constructor(
+    private readonly name: string,
+    choice: DeviceChoice,
+  ) {
+    this.room = new Room({
+      adaptiveStream: true,
+      dynacast: true,
+      audioCaptureDefaults: choice.audioinput ? { deviceId: choice.audioinput } : {},
+      videoCaptureDefaults: choice.videoinput ? { deviceId: choice.videoinput } : {},
+      ...(choice.audiooutput ? { audioOutput: { deviceId: choice.audiooutput } } : {}),
+    })
+    this.current = this.build()
+    this.listen()
+  }
+
+  async connect(url: string, token: string): Promise<void> {
+    await this.room.connect(url, token)
+    this.changed()
+  }
+
+  /** Opens what was chosen before joining; a device that fails is told as a notice and the call goes on. */
+  async publish(choice: { audio: boolean; video: boolean }): Promise<void> {
+    await Promise.all([choice.audio ? this.setMic(true) : null, choice.video ? this.setCamera(true) : null])
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  snapshot(): RoomSnapshot {
+    return this.current
+  }
+
+  setMic(on: boolean): Promise<void> {
+    saveDeviceChoice({ audio: on })
+    return this.switching('mic', () => this.room.localParticipant.setMicrophoneEnabled(on))
+  }
+
+  setCamera(on: boolean): Promise<void> {
+    saveDeviceChoice({ video: on })
+    return this.switching('camera', () => this.room.localParticipant.setCameraEnabled(on))
+  }
+
+  setShare(on: boolean): Promise<void> {
+    return this.switching('share', () =>
+      this.room.localParticipant.setScreenShareEnabled(on, {
+        audio: true,
+        selfBrowserSurface: 'exclude',
+        surfaceSwitching: 'include',
+        systemAudio: 'include',
+      }),
+    )
+  }
+
+  async sendChat(text: string): Promise<boolean> {
+    try {
+      await this.room.localParticipant.sendChatMessage(text)
+      return true
+    } catch {
+      this.notify({ kind: 'chat_failed' })
+      return false
+    }
+  }
+
+  async startAudio(): Promise<void> {
+    await this.room.startAudio().catch(() => undefined)
+    this.changed()
+  }
+
+  async devices(kind: DeviceKind): Promise<DeviceList> {
+    const found = await Room.getLocalDevices(kind, false).catch(() => [])
+    const devices = found.filter((one) => one.deviceId !== '').map((one) => ({ id: one.deviceId, label: one.label }))
+    const active = this.room.getActiveDevice(kind) ?? ''
+    return { devices, active: active && active !== 'default' ? active : (devices[0]?.id ?? '') }
+  }
+
+  async useDevice(kind: DeviceKind, id: string): Promise<void> {
+    try {
+      await this.room.switchActiveDevice(kind, id)
+      saveDeviceChoice({ [kind]: id })
+    } catch (error) {
+      const device = kind === 'audioinput' ? 'mic' : kind === 'videoinput' ? 'camera' : 'speaker'
+      this.notify({ kind: 'device', device, problem: deviceProblem(error) })
+    }
+  }
+
+  dismiss(notice: number): void {
+    this.notices = this.notices.filter((one) => one.id !== notice)
+    this.changed()
+  }
+
+  async leave(): Promise<void> {
+    this.end ??= 'left'
+    await this.room.disconnect()
+    this.changed()
+  }
+
+  private async switching(source: Source, act: () => Promise<unknown>): Promise<void> {
+    if (this.busy.has(source)) return
+    this.busy = new Set([...this.busy, source])
+    this.changed()
+    try {
+      await act()
+    } catch (error) {
+      // Closing the browser's picker is an answer, not a failure.
+      const chosen = source === 'share' && deviceProblem(error) === 'denied'
+      if (!chosen) this.failed(source, error)
+    } finally {
+      this.busy = new Set([...this.busy].filter((one) => one !== source))
+      this.changed()
+    }
+  }
+
+  private failed(source: Source, error: unknown): void {
+    if (this.current.phase === 'ended') return
+    if (!this.mayPublish()) {
+      this.notify({ kind: 'not_allowed' })
+      return
+    }
+    const device = source === 'share' ? 'screen' : source
+    const problem = window.isSecureContext ? deviceProblem(error) : 'insecure'
+    this.notify({ kind: 'device', device, problem })
+  }
+
+  private notify(notice: Notice): void {
+    this.lastNotice += 1
+    this.notices = [...this.notices, { id: this.lastNotice, notice }].slice(-MOST_NOTICES)
+    this.changed()
+  }
+
+  private said(id: string, from: Participant | undefined, text: string, at: number, edited: boolean): void {
+    const line: ChatLine = {
+      id,
+      identity: from?.identity ?? '',
+      name: from ? nameOf(from) : '',
+      isLocal: from?.isLocal ?? false,
+      text,
+      at,
+      edited,
+    }
+    this.chat = withLine(this.chat, line)
+    this.changed()
+  }
+
+  private listen(): void {
+    const room = this.room
+    for (const event of REDRAWN_ON) room.on(event, this.changed)
+    room.on(RoomEvent.ParticipantConnected, (one: RemoteParticipant) => this.notify({ kind: 'joined', name: nameOf(one) }))
+    room.on(RoomEvent.ParticipantDisconnected, (one: RemoteParticipant) =>
+      this.notify({ kind: 'departed', name: nameOf(one) }),
+    )
+    room.on(RoomEvent.TrackSubscribed, (track: RemoteTrack) => {
+      if (track.kind === Track.Kind.Audio) document.body.append(track.attach())
+      this.changed()
+    })
+    room.on(RoomEvent.TrackUnsubscribed, (track: RemoteTrack) => {
+      if (track.kind === Track.Kind.Audio) for (const element of track.detach()) element.remove()
+      this.changed()
+    })
+    room.on(RoomEvent.ChatMessage, (message, from) =>
+      this.said(message.id, from, message.message, message.timestamp, message.editTimestamp !== undefined),
+    )
+    room.registerTextStreamHandler(CHAT_TOPIC, (reader, { identity }) => {
+      void reader.readAll().then(
+        (text) => this.said(reader.info.id, room.getParticipantByIdentity(identity), text, reader.info.timestamp, false),
+        () => undefined, // its sender vanished half-way: there is no message
+      )
+    })
+    room.on(RoomEvent.Disconnected, (reason?: DisconnectReason) => {
+      this.end ??= endReason(reason)
+      for (const one of room.remoteParticipants.values())
+        for (const publication of one.audioTrackPublications.values())
+          for (const element of publication.track?.detach() ?? []) element.remove()
+      this.changed()
+    })
+  }
+
+  /** Redraws once per turn of the event loop, however many events arrive in it. */
+  private readonly changed = (): void => {
+    if (this.scheduled) return
+    this.scheduled = true
+    queueMicrotask(() => {
+      this.scheduled = false
+      this.current = this.build()
+      for (const listener of this.listeners) listener()
+    })
+  }
+
+  private mayPublish(): boolean {
+    return this.room.localParticipant.permissions?.canPublish ?? true
+  }
+
+  private build(): RoomSnapshot {
+    const room = this.room
+    const local = room.localParticipant
+    const remote = [...room.remoteParticipants.values()].sort((a, b) => joinedAt(a) - joinedAt(b))
+    const people: Participant[] = [local, ...remote]
+    return {
+      room: this.name,
+      phase: this.phase(),
+      end: this.end,
+      participants: people.map(viewOf),
+      screens: people.flatMap(screenOf),
+      chat: this.chat,
+      mic: this.switchOf('mic', local.isMicrophoneEnabled),
+      camera: this.switchOf('camera', local.isCameraEnabled),
+      share: this.switchOf('share', local.isScreenShareEnabled),
+      canPublish: this.mayPublish(),
+      canChat: local.permissions?.canPublishData ?? true,
+      audioBlocked: !room.canPlaybackAudio && remote.length > 0,
+      notices: this.notices,
+    }
+  }
+
+  private switchOf(source: Source, on: boolean): Switch {
+    return this.busy.has(source) ? 'busy' : on ? 'on' : 'off'
+  }
+
+  private phase(): RoomSnapshot['phase'] {
+    if (this.end) return 'ended'
+    switch (this.room.state) {
+      case ConnectionState.Connected:
+        return 'connected'
+      case ConnectionState.Reconnecting:
+      case ConnectionState.SignalReconnecting:
+        return 'reconnecting'
+      default:
+        return 'connecting'
+    }
+  }
+}
+
+const REDRAWN_ON = [
+  RoomEvent.Connected,
+  RoomEvent.ConnectionStateChanged,
+  RoomEvent.Reconnecting,
+  RoomEvent.SignalReconnecting,
+  RoomEvent.Reconnected,
+  RoomEvent.TrackPublished,
+  RoomEvent.TrackUnpublished,
+  RoomEvent.TrackMuted,
+  RoomEvent.TrackUnmuted,
+  RoomEvent.LocalTrackPublished,
+  RoomEvent.LocalTrackUnpublished,
+  RoomEvent.ParticipantNameChanged,
+  RoomEvent.ParticipantPermissionsChanged,
+  RoomEvent.ActiveSpeakersChanged,
+  RoomEvent.ConnectionQualityChanged,
+  RoomEvent.AudioPlaybackStatusChanged,
+  RoomEvent.TrackStreamStateChanged,
+] as const
+
+function nameOf(one: Participant): string {
+  return one.name || one.identity
+}
+
+function joinedAt(one: Participant): number {
+  return one.joinedAt?.getTime() ?? 0
+}
+
+function viewOf(one: Participant | LocalParticipant): ParticipantView {
+  const microphone = one.getTrackPublication(Track.Source.Microphone)
+  const camera = one.getTrackPublication(Track.Source.Camera)
+  return {
+    identity: one.identity,
+    name: nameOf(one),
+    isLocal: one.isLocal,
+    speaking: one.isSpeaking && one.isMicrophoneEnabled,
+    micOn: one.isMicrophoneEnabled,
+    hasMic: microphone !== undefined,
+    camera: camera && !camera.isMuted ? (camera.videoTrack ?? null) : null,
+    quality: one.connectionQuality,
+    sharing: one.isScreenShareEnabled,
+  }
+}
+
+function screenOf(one: Participant): ScreenView[] {
+  const publication = one.getTrackPublication(Track.Source.ScreenShare)
+  const track = publication?.videoTrack
+  if (!publication || publication.isMuted || !track) return []
+  return [{ id: publication.trackSid, identity: one.identity, name: nameOf(one), isLocal: one.isLocal, track }]
+}
+

@@ -1,0 +1,56 @@
+/** Our icons: 24-unit grid, 1.8 strokes, drawn here. Decorative always; the control that holds one has the name. */
+
+import type { ReactNode } from 'react'
+
+const SHAPES = {
+  mic: <><rect x="9" y="3" width="6" height="11" rx="3" /><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3" /></>,
+  micOff: <><path d="M9 9.5V6a3 3 0 0 1 6 0v5.5c0 .4-.1.8-.2 1.1M12.4 14a3 3 0 0 1-3.3-2.4M5.5 11.5a6.5 6.5 0 0 0 10 5.5M18.5 11.500c0 .9-.2 1.7-.5 2.500M12 18v3M4 4l16 16" /></>,
+  camera: <><rect x="3" y="6.5" width="12.5" height="11" rx="2.8" /><path d="m15.5 11 4.2-2.900a.8.8 0 0 1 1.3.7v6.400a.8.8 0 0 1-1.3.7L15.5 13" /></>,
+  cameraOff: <><path d="M8.5 6.500h4.200a2.8 2.8 0 0 1 2.8 2.800v1.700l4.2-2.900a.8.8 0 0 1 1.3.7v6.400a.8.8 0 0 1-1 .7M15.4 15.400a2.8 2.8 0 0 1-2.7 2.100H5.800A2.8 2.8 0 0 1 3 14.700V9.300c0-1.2.8-2.3 2-2.700M4 4l16 16" /></>,
+  screen: <><rect x="3" y="4.5" width="18" height="12" rx="2.5" /><path d="M9 20h6M12 13.500v-6m-2.7 2.600L12 7.400l2.7 2.7" /></>,
+  screenStop: <><rect x="3" y="4.5" width="18" height="12" rx="2.5" /><path d="M9 20h6M9.8 8.300l4.4 4.400m0-4.4-4.4 4.4" /></>,
+  chat: <path d="M12 4.500c5 0 8.5 3 8.5 7s-3.5 7-8.5 7c-1 0-2-.1-2.9-.4L4.5 20l1.2-3.300c-1.4-1.3-2.2-3.1-2.2-5.2 0-4 3.5-7 8.5-7ZM8.5 11.500h.01M12 11.500h.01M15.5 11.500h.01" />,
+  people: <><circle cx="9" cy="8.5" r="3.5" /><path d="M2.8 19.500c.5-3.3 3-5.2 6.2-5.200s5.7 1.9 6.2 5.200M15.5 5.300a3.5 3.5 0 0 1 0 6.400M17.5 14.700c2 .7 3.3 2.4 3.7 4.8" /></>,
+  invite: <><circle cx="10" cy="8.5" r="3.5" /><path d="M3.5 19.500c.5-3.3 3.2-5.2 6.5-5.2 1.5 0 2.9.4 4 1.100M18 14v6M15 17h6" /></>,
+  leave: <path d="M12 9.200c3.7 0 6.6.9 8.5 2.5.8.7.9 1.8.5 2.700l-.6 1.300c-.4.8-1.3 1.1-2.1.8l-2.5-.9c-.7-.3-1.2-.9-1.2-1.600v-1.200a9.7 9.7 0 0 0-5.2 0V14c0 .7-.5 1.4-1.2 1.600l-2.5.9c-.8.3-1.7 0-2.1-.8L3 14.400c-.4-.9-.3-2 .5-2.7 1.9-1.6 4.8-2.5 8.5-2.500Z" fill="currentColor" stroke="none" />,
+  down: <path d="m6.5 9.5 5.5 5.5 5.5-5.5" />,
+  up: <path d="m6.5 14.5 5.5-5.5 5.5 5.5" />,
+  close: <path d="m6 6 12 12M18 6 6 18" />,
+  send: <path d="M4.5 12 3.3 5.300a.9.9 0 0 1 1.3-1l15.6 7a.8.8 0 0 1 0 1.400l-15.6 7a.9.9 0 0 1-1.3-1L4.5 12Zm0 0H12" />,
+  copy: <><rect x="8.5" y="8.5" width="11.5" height="11.5" rx="2.5" /><path d="M15.5 8.500V6.500A2.5 2.5 0 0 0 13 4H6.500A2.5 2.5 0 0 0 4 6.500V13a2.5 2.5 0 0 0 2.5 2.500h2" /></>,
+  check: <path d="m5 12.5 4.5 4.500L19 7.5" />,
+  refresh: <path d="M19.5 12a7.5 7.5 0 1 1-2.2-5.300L20 9.300M20 4.500v4.800h-4.8" />,
+  speaker: <path d="M4 9.500v5h3.500L12 18.500v-13L7.5 9.500H4ZM15.5 9a4.2 4.2 0 0 1 0 6M18 6.500a8 8 0 0 1 0 11" />,
+  more: <path d="M5.5 12h.01M12 12h.01M18.5 12h.01" strokeWidth="2.8" />,
+  keyboard: <><rect x="2.5" y="6" width="19" height="12" rx="2.5" /><path d="M6.5 10h.01M10 10h.01M13.5 10h.01M17.5 10h.01M8 14h8" /></>,
+  lock: <><rect x="5" y="10.5" width="14" height="9.5" rx="2.5" /><path d="M8.5 10.500V8a3.5 3.5 0 0 1 7 0v2.5" /></>,
+  warning: <path d="M12 9.500v4m0 3h.01M10.4 4.9 3.2 17.300A1.9 1.9 0 0 0 4.8 20h14.400a1.9 1.9 0 0 0 1.6-2.700L13.6 4.900a1.9 1.9 0 0 0-3.2 0Z" />,
+  arrow: <path d="M5 12h14m-5.5-5.500L19 12l-5.5 5.5" />,
+  back: <path d="M19 12H5m5.5-5.500L5 12l5.5 5.5" />,
+  expand: <path d="M4.5 9.500v-5h5m5 0h5v5m0 5v5h-5m-5 0h-5v-5" />,
+  shrink: <path d="M9.5 4.500v5h-5m15 0h-5v-5m0 15v-5h5m-15 0h5v5" />,
+  dice: <><rect x="4" y="4" width="16" height="16" rx="4" /><path d="M8.8 8.800h.01M15.2 8.800h.01M12 12h.01M8.8 15.200h.01M15.2 15.200h.01" strokeWidth="2.4" /></>,
+  clock: <><circle cx="12" cy="12" r="8" /><path d="M12 7.500V12l3 2" /></>,
+} as const satisfies Record<string, ReactNode>
+
+export type IconName = keyof typeof SHAPES
+
+export function Icon({ name, size = 22 }: { name: IconName; size?: number }): ReactNode {
+  return (
+    <svg
+      className="icon"
+      viewBox="0 0 24 24"
+      width={size}
+      height={size}
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.8"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+      focusable="false"
+    >
+      {SHAPES[name]}
+    </svg>
+  )
+}

@@ -1,0 +1,18 @@
+import react from '@vitejs/plugin-react'
+import { defineConfig } from 'vitest/config'
+
+const server = process.env['ROOMFUL_SERVER'] ?? 'http://127.0.0.1:7880'
+
+export default defineConfig({
+  plugins: [react()],
+  // Nothing is inlined: the page's Content-Security-Policy allows only its own files.
+  build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  server: {
+    proxy: {
+      '/api': { target: server },
+      '/ca': { target: server },
+      '/rtc': { target: server, ws: true },
+    },
+  },
+  test: { environment: 'jsdom', include: ['src/**/*.test.ts', 'src/**/*.test.tsx'] },
+})
