@@ -40,7 +40,7 @@ class MediaOffer:
 
 @dataclass(frozen=True, slots=True)
 class SectionsWanted:
-    """A single transport wants this many receiving sections in all (v1): the client adds them and offers."""
+    """A single transport wants this many more receiving sections (v1): the client adds them and offers, also when both are 0."""
 
     participant: str
     transport: str

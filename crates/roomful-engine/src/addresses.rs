@@ -42,7 +42,11 @@ pub fn interface_addresses() -> Vec<IpAddr> {
 pub fn expand(addresses: &[IpAddr]) -> Vec<IpAddr> {
     let mut out: Vec<IpAddr> = vec![];
     for address in addresses {
-        let all = if address.is_unspecified() { interface_addresses() } else { vec![*address] };
+        let all = if address.is_unspecified() {
+            interface_addresses()
+        } else {
+            vec![*address]
+        };
         for ip in all {
             // 0.0.0.0 means IPv4 alone, :: means both.
             let fits = !address.is_unspecified() || address.is_ipv6() || ip.is_ipv4();

@@ -33,7 +33,9 @@ impl Default for Config {
             udp_port: 0,
             tcp_port: None,
             threads: 1,
-            codecs: ["opus", "red", "vp8", "h264", "vp9", "av1", "h265", "pcmu", "pcma"].map(str::to_owned).to_vec(),
+            codecs: ["opus", "red", "vp8", "h264", "vp9", "av1", "h265", "pcmu", "pcma"]
+                .map(str::to_owned)
+                .to_vec(),
             max_tracks: 64,
             max_subscriptions: 1024,
             portable: !cfg!(target_os = "linux"),

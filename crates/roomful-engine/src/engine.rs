@@ -45,7 +45,10 @@ impl Engine {
     /// Binds all sockets, then starts the threads.
     pub fn start(config: &Config) -> Result<Self, EngineError> {
         if config.threads == 0 || config.threads > MAX_THREADS {
-            return Err(EngineError::Config(format!("threads must be 1 to {MAX_THREADS}, not {}", config.threads)));
+            return Err(EngineError::Config(format!(
+                "threads must be 1 to {MAX_THREADS}, not {}",
+                config.threads
+            )));
         }
         let addresses = expand(&config.addresses);
         if addresses.is_empty() {
@@ -88,22 +91,40 @@ impl Engine {
                 .name(format!("roomful-media-{number}"))
                 .spawn(move || worker.run())
                 .map_err(os)?;
-            threads.push(Thread { orders, wake, handle: Mutex::new(Some(handle)) });
+            threads.push(Thread {
+                orders,
+                wake,
+                handle: Mutex::new(Some(handle)),
+            });
         }
         let placement = Mutex::new(Placement::new(config.threads));
-        Ok(Self { threads, placement, outbox, ports, stop })
+        Ok(Self {
+            threads,
+            placement,
+            outbox,
+            ports,
+            stop,
+        })
     }
 
     /// Gives an order. One about something unknown (it ended meanwhile) is passed over.
     pub fn command(&self, command: Command) -> Result<(), EngineError> {
-        let place = self.placement.lock().unwrap_or_else(PoisonError::into_inner).place(&command);
+        let place = self
+            .placement
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .place(&command);
         let Some(thread) = place.and_then(|at| self.threads.get(at)) else {
             if let Command::RemoteOffer { request, .. }
             | Command::RemoteAnswer { request, .. }
             | Command::AskStats { request, .. } = command
             {
                 let message = "that transport or room is gone".to_owned();
-                self.outbox.put(std::iter::once(Event::Refused { request, code: "not_found", message }));
+                self.outbox.put(std::iter::once(Event::Refused {
+                    request,
+                    code: "not_found",
+                    message,
+                }));
             }
             return Ok(());
         };
@@ -145,7 +166,11 @@ impl Engine {
         self.stop.store(true, Ordering::Release);
         for thread in &self.threads {
             thread.wake.wake();
-            let handle = thread.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let handle = thread
+                .handle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
             if let Some(handle) = handle {
                 // A thread that panicked has said so already.
                 let _ = handle.join();
@@ -172,14 +197,26 @@ fn bind(
     number: usize,
     ports: &mut Vec<(Protocol, SocketAddr)>,
 ) -> Result<Bound, EngineError> {
-    let mut bound = Bound { sockets: vec![], tcp: Tcp::default(), locals: vec![] };
+    let mut bound = Bound {
+        sockets: vec![],
+        tcp: Tcp::default(),
+        locals: vec![],
+    };
     let plus = |port: u16| match port {
         0 => Some(0),
         port => port.checked_add(number as u16),
     };
-    let too_high = || EngineError::Config(format!("there are no {} ports from {}", config.threads, config.udp_port));
+    let too_high = || {
+        EngineError::Config(format!(
+            "there are no {} ports from {}",
+            config.threads, config.udp_port
+        ))
+    };
     let mut udp = plus(config.udp_port).ok_or_else(too_high)?;
-    let mut tcp = config.tcp_port.map(|port| plus(port).ok_or_else(too_high)).transpose()?;
+    let mut tcp = config
+        .tcp_port
+        .map(|port| plus(port).ok_or_else(too_high))
+        .transpose()?;
     for ip in addresses {
         let socket = Socket::bind(SocketAddr::new(*ip, udp), config.portable)?;
         // All addresses of a thread share a port, so that one firewall rule is enough.
@@ -192,7 +229,12 @@ fn bind(
             bound.locals.push((local, Protocol::Tcp));
         }
     }
-    ports.extend(bound.locals.iter().map(|(address, protocol)| (*protocol, *address)));
+    ports.extend(
+        bound
+            .locals
+            .iter()
+            .map(|(address, protocol)| (*protocol, *address)),
+    );
     Ok(bound)
 }
 
@@ -200,9 +242,16 @@ fn bind(
 fn candidates(config: &Config, locals: &[(SocketAddr, Protocol)]) -> Vec<String> {
     let mut told: Vec<(SocketAddr, Protocol)> = vec![];
     for (local, protocol) in locals {
-        let announced = config.announced.iter().filter(|ip| ip.is_ipv4() == local.is_ipv4());
+        let announced = config
+            .announced
+            .iter()
+            .filter(|ip| ip.is_ipv4() == local.is_ipv4());
         let shown: Vec<SocketAddr> = announced.map(|ip| SocketAddr::new(*ip, local.port())).collect();
-        for address in if config.announced.is_empty() { vec![*local] } else { shown } {
+        for address in if config.announced.is_empty() {
+            vec![*local]
+        } else {
+            shown
+        } {
             if !told.contains(&(address, *protocol)) {
                 told.push((address, *protocol));
             }
@@ -214,7 +263,10 @@ fn candidates(config: &Config, locals: &[(SocketAddr, Protocol)]) -> Vec<String>
         Protocol::Udp => candidate::Protocol::Udp,
         Protocol::Tcp => candidate::Protocol::Tcp,
     };
-    (0u16..).zip(told).map(|(n, (address, protocol))| candidate::host(word(protocol), address, u16::MAX - n)).collect()
+    (0u16..)
+        .zip(told)
+        .map(|(n, (address, protocol))| candidate::host(word(protocol), address, u16::MAX - n))
+        .collect()
 }
 
 #[cfg(test)]
@@ -222,7 +274,11 @@ mod tests {
     use super::*;
 
     fn local() -> Config {
-        Config { addresses: vec![IpAddr::from([127, 0, 0, 1])], tcp_port: Some(0), ..Config::default() }
+        Config {
+            addresses: vec![IpAddr::from([127, 0, 0, 1])],
+            tcp_port: Some(0),
+            ..Config::default()
+        }
     }
 
     #[test]
@@ -230,7 +286,12 @@ mod tests {
         let engine = Engine::start(&local()).unwrap();
         assert_eq!(engine.ports().len(), 2);
         engine.command(Command::OpenRoom { room: "RM_1".into() }).unwrap();
-        engine.command(Command::AskStats { request: 7, room: "RM_1".into() }).unwrap();
+        engine
+            .command(Command::AskStats {
+                request: 7,
+                room: "RM_1".into(),
+            })
+            .unwrap();
         let mut news = vec![];
         while news.is_empty() {
             news = engine.drain();

@@ -12,7 +12,10 @@ pub struct Outbox {
 
 impl Outbox {
     pub fn new(wake: Wake) -> Self {
-        Self { events: Mutex::new(VecDeque::new()), wake }
+        Self {
+            events: Mutex::new(VecDeque::new()),
+            wake,
+        }
     }
 
     /// A descriptor that is readable while there is news.

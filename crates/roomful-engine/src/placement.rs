@@ -13,14 +13,22 @@ pub struct Placement {
 
 impl Placement {
     pub fn new(threads: usize) -> Self {
-        Self { load: vec![0; threads.max(1)], ..Self::default() }
+        Self {
+            load: vec![0; threads.max(1)],
+            ..Self::default()
+        }
     }
 
     /// The thread of a command; remembers what it makes and forgets what it ends. `None` for things unknown.
     pub fn place(&mut self, command: &Command) -> Option<usize> {
         match command {
             Command::OpenRoom { room } => {
-                let least = self.load.iter().enumerate().min_by_key(|(_, n)| **n).map_or(0, |(at, _)| at);
+                let least = self
+                    .load
+                    .iter()
+                    .enumerate()
+                    .min_by_key(|(_, n)| **n)
+                    .map_or(0, |(at, _)| at);
                 let at = *self.rooms.entry(room.clone()).or_insert(least);
                 if let Some(load) = self.load.get_mut(at) {
                     *load += 1;
@@ -34,7 +42,9 @@ impl Placement {
                 }
                 Some(at)
             }
-            Command::AddParticipant { room, participant, .. } => {
+            Command::AddParticipant {
+                room, participant, ..
+            } => {
                 let at = *self.rooms.get(room)?;
                 self.things.insert(participant.clone(), (at, participant.clone()));
                 Some(at)
@@ -44,9 +54,15 @@ impl Placement {
                 self.things.retain(|_, (_, owner)| owner != participant);
                 Some(at)
             }
-            Command::OpenTransport { participant, transport, .. } => self.under(participant, transport),
+            Command::OpenTransport {
+                participant,
+                transport,
+                ..
+            } => self.under(participant, transport),
             Command::Publish { participant, spec } => self.under(participant, &spec.track),
-            Command::PublishDataTrack { participant, track, .. } => self.under(participant, track),
+            Command::PublishDataTrack {
+                participant, track, ..
+            } => self.under(participant, track),
             Command::Unpublish { track } | Command::UnpublishDataTrack { track } => {
                 self.things.remove(track).map(|(at, _)| at)
             }
@@ -90,7 +106,10 @@ mod tests {
     fn everything_follows_its_room_and_is_forgotten_with_its_participant() {
         let mut placement = Placement::new(2);
         let room = |n: &str| Command::OpenRoom { room: n.into() };
-        assert_eq!((placement.place(&room("a")), placement.place(&room("b"))), (Some(0), Some(1)));
+        assert_eq!(
+            (placement.place(&room("a")), placement.place(&room("b"))),
+            (Some(0), Some(1))
+        );
         let add = Command::AddParticipant {
             room: "b".into(),
             participant: "PA_1".into(),
@@ -98,10 +117,24 @@ mod tests {
             rights: Rights::default(),
         };
         assert_eq!(placement.place(&add), Some(1));
-        let data = Command::PublishDataTrack { participant: "PA_1".into(), track: "DTR_1".into(), handle: 1 };
+        let data = Command::PublishDataTrack {
+            participant: "PA_1".into(),
+            track: "DTR_1".into(),
+            handle: 1,
+        };
         assert_eq!(placement.place(&data), Some(1));
-        assert_eq!(placement.place(&Command::RemoveParticipant { participant: "PA_1".into() }), Some(1));
-        assert_eq!(placement.place(&Command::UnpublishDataTrack { track: "DTR_1".into() }), None);
+        assert_eq!(
+            placement.place(&Command::RemoveParticipant {
+                participant: "PA_1".into()
+            }),
+            Some(1)
+        );
+        assert_eq!(
+            placement.place(&Command::UnpublishDataTrack {
+                track: "DTR_1".into()
+            }),
+            None
+        );
         assert!(placement.things.is_empty());
     }
 }

@@ -47,7 +47,11 @@ impl Tcp {
     /// Descriptors for `poll`, and whether one waits to write.
     pub fn fds(&self) -> impl Iterator<Item = (i32, bool)> + '_ {
         let listeners = self.listeners.iter().map(|l| (l.as_raw_fd(), false));
-        listeners.chain(self.connections.values().map(|c| (c.stream.as_raw_fd(), !c.output.is_empty())))
+        listeners.chain(
+            self.connections
+                .values()
+                .map(|c| (c.stream.as_raw_fd(), !c.output.is_empty())),
+        )
     }
 
     /// Accepts and reads; `each(local, remote, frame)` returns whether the frame proved its path.
@@ -59,7 +63,9 @@ impl Tcp {
                 match connection.stream.read(&mut chunk) {
                     Ok(0) => connection.broken = true,
                     Ok(length) => {
-                        connection.input.extend_from_slice(chunk.get(..length).unwrap_or(&[]));
+                        connection
+                            .input
+                            .extend_from_slice(chunk.get(..length).unwrap_or(&[]));
                         connection.frames(|local, frame| each(local, *remote, frame));
                         if !connection.broken && length == chunk.len() {
                             continue;
@@ -72,21 +78,31 @@ impl Tcp {
             }
             connection.write();
         }
-        self.connections.retain(|_, c| !c.broken && (c.proven || now < c.since + PROVE_WITHIN));
+        self.connections
+            .retain(|_, c| !c.broken && (c.proven || now < c.since + PROVE_WITHIN));
     }
 
     fn accept(&mut self, now: Instant) {
         for listener in &self.listeners {
             while let Ok((stream, remote)) = listener.accept() {
                 let same = self.connections.keys().filter(|r| r.ip() == remote.ip()).count();
-                let (Ok(local), Ok(())) = (stream.local_addr(), stream.set_nonblocking(true)) else { continue };
+                let (Ok(local), Ok(())) = (stream.local_addr(), stream.set_nonblocking(true)) else {
+                    continue;
+                };
                 if self.connections.len() >= MAX_CONNECTIONS || same >= MAX_PER_ADDRESS {
                     continue;
                 }
                 // Media must not wait for company.
                 let _ = stream.set_nodelay(true);
-                let connection =
-                    Connection { stream, local, input: vec![], output: vec![], proven: false, since: now, broken: false };
+                let connection = Connection {
+                    stream,
+                    local,
+                    input: vec![],
+                    output: vec![],
+                    proven: false,
+                    since: now,
+                    broken: false,
+                };
                 self.connections.insert(remote, connection);
             }
         }
@@ -94,8 +110,12 @@ impl Tcp {
 
     /// Sends a frame.
     pub fn send(&mut self, remote: SocketAddr, frame: &[u8]) {
-        let Some(connection) = self.connections.get_mut(&remote) else { return };
-        let (Ok(length), true) = (u16::try_from(frame.len()), connection.output.len() < MAX_WAITING) else { return };
+        let Some(connection) = self.connections.get_mut(&remote) else {
+            return;
+        };
+        let (Ok(length), true) = (u16::try_from(frame.len()), connection.output.len() < MAX_WAITING) else {
+            return;
+        };
         connection.output.extend_from_slice(&length.to_be_bytes());
         connection.output.extend_from_slice(frame);
         connection.write();
@@ -112,7 +132,9 @@ impl Connection {
                 self.broken = true;
                 return;
             }
-            let Some(frame) = self.input.get_mut(at + 2..at + 2 + length) else { break };
+            let Some(frame) = self.input.get_mut(at + 2..at + 2 + length) else {
+                break;
+            };
             self.proven |= each(self.local, frame);
             at += 2 + length;
         }

@@ -55,7 +55,16 @@ impl Worker {
             let router = &mut self.router;
             for _ in 0..MAX_BATCHES {
                 let taken = socket.receive(|remote, bytes| {
-                    router.handle_packet(&Path { local, remote, protocol: Protocol::Udp }, bytes, now, batch);
+                    router.handle_packet(
+                        &Path {
+                            local,
+                            remote,
+                            protocol: Protocol::Udp,
+                        },
+                        bytes,
+                        now,
+                        batch,
+                    );
                 });
                 if taken < crate::socket::BATCH {
                     break;
@@ -67,7 +76,16 @@ impl Worker {
     fn take_frames(&mut self, now: Instant, batch: &mut Batch) {
         let router = &mut self.router;
         self.tcp.receive(now, |local, remote, frame| {
-            router.handle_packet(&Path { local, remote, protocol: Protocol::Tcp }, frame, now, batch)
+            router.handle_packet(
+                &Path {
+                    local,
+                    remote,
+                    protocol: Protocol::Tcp,
+                },
+                frame,
+                now,
+                batch,
+            )
         });
     }
 
@@ -85,12 +103,19 @@ impl Worker {
 
     fn wait(&mut self) {
         let now = Instant::now();
-        let until = self.router.poll_timeout().map_or(LONGEST_WAIT, |at| at.saturating_duration_since(now));
+        let until = self
+            .router
+            .poll_timeout()
+            .map_or(LONGEST_WAIT, |at| at.saturating_duration_since(now));
         let millis = until.min(LONGEST_WAIT).as_micros().div_ceil(1000) as i32;
         let mut fds: Vec<libc::pollfd> = Vec::with_capacity(self.sockets.len() + 2);
         let mut add = |fd: i32, writes: bool| {
             let events = libc::POLLIN | if writes { libc::POLLOUT } else { 0 };
-            fds.push(libc::pollfd { fd, events, revents: 0 });
+            fds.push(libc::pollfd {
+                fd,
+                events,
+                revents: 0,
+            });
         };
         add(self.wake.fd(), false);
         self.sockets.iter().for_each(|s| add(s.fd(), false));

@@ -80,7 +80,10 @@ impl ChannelOptions {
 }
 
 fn cut(text: &str) -> &str {
-    let end = (0..=text.len().min(MAX_TEXT)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let end = (0..=text.len().min(MAX_TEXT))
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
     text.get(..end).unwrap_or("")
 }
 

@@ -45,7 +45,11 @@ impl DtlsIdentity {
             .build()
             .map_err(|e| DtlsError::Certificate(e.to_string()))?;
         let fingerprint = certificate.fingerprint_str().into();
-        Ok(Self { certificate, config: Arc::new(config), fingerprint })
+        Ok(Self {
+            certificate,
+            config: Arc::new(config),
+            fingerprint,
+        })
     }
 
     /// SHA-256, as `a=fingerprint:sha-256` writes it.
@@ -85,7 +89,13 @@ impl Dtls {
     pub fn new(identity: &DtlsIdentity, active: bool, now: Instant) -> Self {
         let mut association = Association::new_12(identity.config.clone(), identity.certificate.clone(), now);
         association.set_active(active);
-        Self { association, expected: vec![], verified: false, server: !active, timeout: Some(now) }
+        Self {
+            association,
+            expected: vec![],
+            verified: false,
+            server: !active,
+            timeout: Some(now),
+        }
     }
 
     /// SHA-256 digests from the peer's session description; any one may match.
@@ -96,7 +106,10 @@ impl Dtls {
     /// A record came. `deliver` takes packets to send.
     pub fn handle(&mut self, packet: &[u8], now: Instant, deliver: impl FnMut(&[u8])) -> Vec<DtlsEvent> {
         // dimpl wants to know the time before a packet.
-        let result = self.association.handle_timeout(now).and_then(|()| self.association.handle_packet(packet));
+        let result = self
+            .association
+            .handle_timeout(now)
+            .and_then(|()| self.association.handle_packet(packet));
         let mut events = self.drain(deliver);
         if let Err(error) = result {
             events.push(DtlsEvent::Failed(DtlsError::Library(error.to_string())));
@@ -121,7 +134,9 @@ impl Dtls {
 
     /// Sends application data. dimpl's queue holds ten records, so each is drained at once.
     pub fn send(&mut self, data: &[u8], deliver: impl FnMut(&[u8])) -> Result<Vec<DtlsEvent>, DtlsError> {
-        self.association.send_application_data(data).map_err(|e| DtlsError::Library(e.to_string()))?;
+        self.association
+            .send_application_data(data)
+            .map_err(|e| DtlsError::Library(e.to_string()))?;
         Ok(self.drain(deliver))
     }
 
@@ -147,7 +162,9 @@ impl Dtls {
                 // A record holds at most 16 KiB (RFC 6347 §4.1).
                 Output::BufferTooSmall { needed } if needed <= 32 << 10 => large = vec![0; needed],
                 Output::BufferTooSmall { needed } => {
-                    events.push(DtlsEvent::Failed(DtlsError::Library(format!("record of {needed} bytes"))));
+                    events.push(DtlsEvent::Failed(DtlsError::Library(format!(
+                        "record of {needed} bytes"
+                    ))));
                     return events;
                 }
                 Output::PeerCert(der) => {

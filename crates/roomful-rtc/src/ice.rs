@@ -61,7 +61,10 @@ pub fn addressed_ufrag(packet: &[u8]) -> Option<String> {
 }
 
 fn creds(c: &Credentials) -> IceCreds {
-    IceCreds { ufrag: c.ufrag.clone(), pass: c.pwd.clone() }
+    IceCreds {
+        ufrag: c.ufrag.clone(),
+        pass: c.pwd.clone(),
+    }
 }
 
 fn proto(protocol: Protocol) -> is::Protocol {
@@ -73,7 +76,12 @@ fn proto(protocol: Protocol) -> is::Protocol {
 
 impl Ice {
     /// An agent with these local addresses. `lite` answers checks only; otherwise it sends them, `controlling` or not.
-    pub fn new(local: &Credentials, addresses: &[(SocketAddr, Protocol)], lite: bool, controlling: bool) -> Self {
+    pub fn new(
+        local: &Credentials,
+        addresses: &[(SocketAddr, Protocol)],
+        lite: bool,
+        controlling: bool,
+    ) -> Self {
         static HMAC: Hmac = Hmac;
         let mut agent = IceAgent::with_hmac(creds(local), &HMAC);
         agent.set_ice_lite(lite);
@@ -83,13 +91,20 @@ impl Ice {
                 agent.add_local_candidate(candidate);
             }
         }
-        Self { agent, locals: addresses.to_vec(), lite }
+        Self {
+            agent,
+            locals: addresses.to_vec(),
+            lite,
+        }
     }
 
     /// Ours.
     pub fn local(&self) -> Credentials {
         let c = self.agent.local_credentials();
-        Credentials { ufrag: c.ufrag.clone(), pwd: c.pass.clone() }
+        Credentials {
+            ufrag: c.ufrag.clone(),
+            pwd: c.pass.clone(),
+        }
     }
 
     /// Theirs, once known.
@@ -119,10 +134,17 @@ impl Ice {
 
     /// A STUN packet. Returns whether its integrity check passed, which proves the path.
     pub fn handle(&mut self, path: &Path, packet: &[u8], now: Instant) -> bool {
-        let Ok(message) = StunMessage::parse(packet) else { return false };
+        let Ok(message) = StunMessage::parse(packet) else {
+            return false;
+        };
         let taken = self.agent.handle_packet(
             now,
-            StunPacket { proto: proto(path.protocol), source: path.remote, destination: path.local, message },
+            StunPacket {
+                proto: proto(path.protocol),
+                source: path.remote,
+                destination: path.local,
+                message,
+            },
         );
         if taken {
             self.agent.handle_timeout(now);
@@ -139,14 +161,26 @@ impl Ice {
     pub fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
         let next = self.agent.poll_timeout()?;
         // A lite agent sends no checks: it only has to notice silence, and once a second is enough for that.
-        Some(if self.lite { next.max(now + Duration::from_secs(1)) } else { next })
+        Some(if self.lite {
+            next.max(now + Duration::from_secs(1))
+        } else {
+            next
+        })
     }
 
     /// A packet to send.
     pub fn poll_transmit(&mut self) -> Option<(Path, Vec<u8>)> {
         let transmit = self.agent.poll_transmit()?;
-        let protocol = if transmit.proto == is::Protocol::Udp { Protocol::Udp } else { Protocol::Tcp };
-        let path = Path { local: transmit.source, remote: transmit.destination, protocol };
+        let protocol = if transmit.proto == is::Protocol::Udp {
+            Protocol::Udp
+        } else {
+            Protocol::Tcp
+        };
+        let path = Path {
+            local: transmit.source,
+            remote: transmit.destination,
+            protocol,
+        };
         Some((path, transmit.contents.to_vec()))
     }
 
@@ -154,9 +188,21 @@ impl Ice {
     pub fn poll_event(&mut self) -> Option<IceEvent> {
         loop {
             match self.agent.poll_event()? {
-                IceAgentEvent::NominatedSend { proto, source, destination } => {
-                    let protocol = if proto == is::Protocol::Udp { Protocol::Udp } else { Protocol::Tcp };
-                    return Some(IceEvent::Nominated(Path { local: source, remote: destination, protocol }));
+                IceAgentEvent::NominatedSend {
+                    proto,
+                    source,
+                    destination,
+                } => {
+                    let protocol = if proto == is::Protocol::Udp {
+                        Protocol::Udp
+                    } else {
+                        Protocol::Tcp
+                    };
+                    return Some(IceEvent::Nominated(Path {
+                        local: source,
+                        remote: destination,
+                        protocol,
+                    }));
                 }
                 IceAgentEvent::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                     return Some(IceEvent::Disconnected);
@@ -171,7 +217,9 @@ impl Ice {
 
     /// Whether a packet may come in at this address: `is` drops what was not sent to exactly a local candidate.
     pub fn has_local(&self, address: SocketAddr, protocol: Protocol) -> bool {
-        self.locals.iter().any(|(known, p)| *known == address && *p == protocol)
+        self.locals
+            .iter()
+            .any(|(known, p)| *known == address && *p == protocol)
     }
 }
 

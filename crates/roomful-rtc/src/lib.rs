@@ -14,14 +14,14 @@
     )
 )]
 
-pub mod sdp;
-pub mod rtcp;
-pub mod rtp;
-pub mod srtp;
 pub mod codec;
 pub mod dcep;
 pub mod dtls;
-pub mod ice;
-pub mod sctp;
-pub mod transport;
 pub mod fuzz;
+pub mod ice;
+pub mod rtcp;
+pub mod rtp;
+pub mod sctp;
+pub mod sdp;
+pub mod srtp;
+pub mod transport;

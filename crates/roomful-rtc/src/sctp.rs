@@ -118,7 +118,10 @@ impl Sctp {
 
     /// A packet from DTLS.
     pub fn handle(&mut self, packet: Vec<u8>, now: Instant) {
-        match self.endpoint.handle(now, self.fake, None, None, Bytes::from(packet)) {
+        match self
+            .endpoint
+            .handle(now, self.fake, None, None, Bytes::from(packet))
+        {
             Some((handle, DatagramEvent::NewAssociation(association))) if self.association.is_none() => {
                 self.handle = handle;
                 self.association = Some(association);
@@ -150,7 +153,9 @@ impl Sctp {
             return None;
         }
         let first = u16::from(!self.client);
-        let id = (first..=u16::MAX - 1).step_by(2).find(|id| !self.channels.contains_key(id))?;
+        let id = (first..=u16::MAX - 1)
+            .step_by(2)
+            .find(|id| !self.channels.contains_key(id))?;
         let association = self.association.as_mut()?;
         let mut stream = association.open_stream(id, Ppi::Binary).ok()?;
         set_reliability(&mut stream, &options);
@@ -189,7 +194,9 @@ impl Sctp {
     /// Everything that happened.
     pub fn drain(&mut self) -> Vec<SctpEvent> {
         let mut events = vec![];
-        let Some(association) = self.association.as_mut() else { return events };
+        let Some(association) = self.association.as_mut() else {
+            return events;
+        };
         while let Some(event) = association.poll_endpoint_event() {
             if let Some(event) = self.endpoint.handle_event(self.handle, event) {
                 association.handle_event(event);
@@ -202,10 +209,8 @@ impl Sctp {
                 Event::Stream(StreamEvent::Readable { id }) => {
                     read(association, id, &mut self.channels, &mut events);
                 }
-                Event::Stream(StreamEvent::Finished { id }) => {
-                    if self.channels.remove(&id).is_some() {
-                        events.push(SctpEvent::Closed(id));
-                    }
+                Event::Stream(StreamEvent::Finished { id }) if self.channels.remove(&id).is_some() => {
+                    events.push(SctpEvent::Closed(id));
                 }
                 _ => {}
             }
@@ -244,10 +249,14 @@ fn read(
     channels: &mut HashMap<ChannelId, ChannelOptions>,
     events: &mut Vec<SctpEvent>,
 ) {
-    let Ok(mut stream) = association.stream(id) else { return };
+    let Ok(mut stream) = association.stream(id) else {
+        return;
+    };
     while let Ok(Some(chunks)) = stream.read_sctp() {
         let mut data = vec![0u8; chunks.len()];
-        let Ok(length) = chunks.read(&mut data) else { continue };
+        let Ok(length) = chunks.read(&mut data) else {
+            continue;
+        };
         data.truncate(length);
         match chunks.ppi {
             Ppi::Dcep => match ChannelOptions::parse(&data) {
@@ -271,7 +280,11 @@ fn read(
                 if matches!(ppi, Ppi::BinaryEmpty | Ppi::StringEmpty) {
                     data.clear();
                 }
-                events.push(SctpEvent::Message { channel: id, binary, data });
+                events.push(SctpEvent::Message {
+                    channel: id,
+                    binary,
+                    data,
+                });
             }
             _ => {}
         }

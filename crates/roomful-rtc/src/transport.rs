@@ -105,7 +105,12 @@ pub struct Transport {
 impl Transport {
     /// Begins to wait (or to check, when not lite).
     pub fn new(config: &TransportConfig<'_>, now: Instant) -> Self {
-        let mut ice = Ice::new(config.credentials, config.addresses, config.ice_lite, config.controlling);
+        let mut ice = Ice::new(
+            config.credentials,
+            config.addresses,
+            config.ice_lite,
+            config.controlling,
+        );
         ice.handle_timeout(now);
         Self {
             ice,
@@ -185,7 +190,9 @@ impl Transport {
         self.heard = now;
         let path = self.send_path();
         let outbox = &mut self.outbox;
-        let events = self.dtls.handle(packet, now, |p| outbox.extend(path.map(|path| (path, p.to_vec()))));
+        let events = self.dtls.handle(packet, now, |p| {
+            outbox.extend(path.map(|path| (path, p.to_vec())))
+        });
         self.on_dtls(events, now);
         self.drive(now);
     }
@@ -199,7 +206,9 @@ impl Transport {
         if self.send_path().is_some() && self.dtls.poll_timeout().is_some_and(|at| at <= now) {
             let path = self.send_path();
             let outbox = &mut self.outbox;
-            let events = self.dtls.handle_timeout(now, |p| outbox.extend(path.map(|path| (path, p.to_vec()))));
+            let events = self
+                .dtls
+                .handle_timeout(now, |p| outbox.extend(path.map(|path| (path, p.to_vec()))));
             self.on_dtls(events, now);
         }
         if self.sctp.poll_timeout().is_some_and(|at| at <= now) {
@@ -218,9 +227,25 @@ impl Transport {
         if self.ended {
             return None;
         }
-        let patience = if self.connected { self.heard + SILENCE_WITHIN } else { self.deadline };
-        let dtls = if self.send_path().is_some() { self.dtls.poll_timeout() } else { None };
-        [self.ice.poll_timeout(now), dtls, self.sctp.poll_timeout(), Some(patience)].into_iter().flatten().min()
+        let patience = if self.connected {
+            self.heard + SILENCE_WITHIN
+        } else {
+            self.deadline
+        };
+        let dtls = if self.send_path().is_some() {
+            self.dtls.poll_timeout()
+        } else {
+            None
+        };
+        [
+            self.ice.poll_timeout(now),
+            dtls,
+            self.sctp.poll_timeout(),
+            Some(patience),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// A datagram to send.
@@ -368,7 +393,15 @@ impl Transport {
             self.events.push_back(match event {
                 SctpEvent::Connected => TransportEvent::DataReady,
                 SctpEvent::Opened(id, options) => TransportEvent::ChannelOpened(id, options),
-                SctpEvent::Message { channel, binary, data } => TransportEvent::Message { channel, binary, data },
+                SctpEvent::Message {
+                    channel,
+                    binary,
+                    data,
+                } => TransportEvent::Message {
+                    channel,
+                    binary,
+                    data,
+                },
                 SctpEvent::Closed(id) => TransportEvent::ChannelClosed(id),
                 SctpEvent::Lost => continue,
             });
@@ -393,11 +426,18 @@ mod tests {
     use crate::dcep::Reliability;
 
     fn credentials(name: &str) -> Credentials {
-        Credentials { ufrag: format!("{name}frag"), pwd: format!("{name}-password-of-24-chars") }
+        Credentials {
+            ufrag: format!("{name}frag"),
+            pwd: format!("{name}-password-of-24-chars"),
+        }
     }
 
     fn digest(identity: &DtlsIdentity) -> Vec<Vec<u8>> {
-        vec![identity.fingerprint().split(':').map(|b| u8::from_str_radix(b, 16).unwrap()).collect()]
+        vec![identity
+            .fingerprint()
+            .split(':')
+            .map(|b| u8::from_str_radix(b, 16).unwrap())
+            .collect()]
     }
 
     pub(crate) struct Pair {
@@ -413,8 +453,12 @@ mod tests {
 
     fn pair_with(wrong_fingerprint: bool, believed: Credentials) -> Pair {
         let now = Instant::now();
-        let (s, c): (SocketAddr, SocketAddr) = ("10.0.0.1:7882".parse().unwrap(), "10.0.0.2:5000".parse().unwrap());
-        let (si, ci) = (DtlsIdentity::generate().unwrap(), DtlsIdentity::generate().unwrap());
+        let (s, c): (SocketAddr, SocketAddr) =
+            ("10.0.0.1:7882".parse().unwrap(), "10.0.0.2:5000".parse().unwrap());
+        let (si, ci) = (
+            DtlsIdentity::generate().unwrap(),
+            DtlsIdentity::generate().unwrap(),
+        );
         let mut server = Transport::new(
             &TransportConfig {
                 identity: &si,
@@ -437,10 +481,19 @@ mod tests {
             },
             now,
         );
-        server.set_remote(&credentials("clie"), digest(if wrong_fingerprint { &si } else { &ci }), now);
+        server.set_remote(
+            &credentials("clie"),
+            digest(if wrong_fingerprint { &si } else { &ci }),
+            now,
+        );
         client.set_remote(&believed, digest(&si), now);
         client.add_remote_candidate(s, Protocol::Udp, now);
-        Pair { now, server, client, addresses: (s, c) }
+        Pair {
+            now,
+            server,
+            client,
+            addresses: (s, c),
+        }
     }
 
     impl Pair {
@@ -453,12 +506,20 @@ mod tests {
                 let mut quiet = true;
                 while let Some((_, packet)) = self.client.poll_transmit() {
                     quiet = false;
-                    let path = Path { local: s, remote: c, protocol: Protocol::Udp };
+                    let path = Path {
+                        local: s,
+                        remote: c,
+                        protocol: Protocol::Udp,
+                    };
                     deliver(&mut self.server, &path, &packet, self.now);
                 }
                 while let Some((_, packet)) = self.server.poll_transmit() {
                     quiet = false;
-                    let path = Path { local: c, remote: s, protocol: Protocol::Udp };
+                    let path = Path {
+                        local: c,
+                        remote: s,
+                        protocol: Protocol::Udp,
+                    };
                     deliver(&mut self.client, &path, &packet, self.now);
                 }
                 if quiet {
@@ -501,7 +562,9 @@ mod tests {
             pair.step();
         }
         let opened = events(&mut pair.server);
-        assert!(opened.iter().any(|e| matches!(e, TransportEvent::ChannelOpened(got, o) if *got == id && *o == options)));
+        assert!(opened
+            .iter()
+            .any(|e| matches!(e, TransportEvent::ChannelOpened(got, o) if *got == id && *o == options)));
         let big = vec![7u8; 100_000];
         pair.client.send_data(id, true, &big).unwrap();
         pair.server.send_data(id, false, b"hello").unwrap();
@@ -510,9 +573,16 @@ mod tests {
             pair.server.flush_data(pair.now);
             pair.step();
         }
-        assert!(events(&mut pair.server).iter().any(|e| matches!(e, TransportEvent::Message { data, binary: true, .. } if *data == big)));
-        assert!(events(&mut pair.client).iter().any(|e| matches!(e, TransportEvent::Message { data, binary: false, .. } if data == b"hello")));
-        assert_eq!(pair.client.send_data(id, true, &vec![0; 300_000]), Err(SendError::TooLarge));
+        assert!(events(&mut pair.server)
+            .iter()
+            .any(|e| matches!(e, TransportEvent::Message { data, binary: true, .. } if *data == big)));
+        assert!(events(&mut pair.client)
+            .iter()
+            .any(|e| matches!(e, TransportEvent::Message { data, binary: false, .. } if data == b"hello")));
+        assert_eq!(
+            pair.client.send_data(id, true, &vec![0; 300_000]),
+            Err(SendError::TooLarge)
+        );
     }
 
     #[test]
@@ -523,22 +593,36 @@ mod tests {
         }
         assert!(pair.server.is_ended() && pair.server.sender().is_none());
         let told = events(&mut pair.server);
-        assert!(told.iter().any(|e| matches!(e, TransportEvent::Failed(why) if why.contains("fingerprint"))), "{told:?}");
+        assert!(
+            told.iter()
+                .any(|e| matches!(e, TransportEvent::Failed(why) if why.contains("fingerprint"))),
+            "{told:?}"
+        );
     }
 
     #[test]
     fn a_transport_nobody_reaches_fails_in_time() {
         let mut pair = pair(false);
         pair.server.handle_timeout(pair.now + CONNECT_WITHIN);
-        assert!(matches!(events(&mut pair.server)[..], [TransportEvent::Failed(_)]));
+        assert!(matches!(
+            events(&mut pair.server)[..],
+            [TransportEvent::Failed(_)]
+        ));
         assert!(pair.server.poll_timeout(pair.now).is_none());
     }
 
     #[test]
     fn a_check_with_the_wrong_password_proves_nothing() {
-        let wrong = Credentials { ufrag: "servfrag".into(), pwd: "not-the-password-of-24-c".into() };
+        let wrong = Credentials {
+            ufrag: "servfrag".into(),
+            pwd: "not-the-password-of-24-c".into(),
+        };
         let mut pair = pair_with(false, wrong);
-        let path = Path { local: pair.addresses.0, remote: pair.addresses.1, protocol: Protocol::Udp };
+        let path = Path {
+            local: pair.addresses.0,
+            remote: pair.addresses.1,
+            protocol: Protocol::Udp,
+        };
         for _ in 0..50 {
             pair.now += Duration::from_millis(10);
             pair.client.handle_timeout(pair.now);
@@ -558,7 +642,8 @@ mod tests {
         let (s, c) = (credentials("sern"), credentials("clin"));
         pair.server.restart_ice(&s, Some(&c), pair.now);
         pair.client.restart_ice(&c, Some(&s), pair.now);
-        pair.client.add_remote_candidate(pair.addresses.0, Protocol::Udp, pair.now);
+        pair.client
+            .add_remote_candidate(pair.addresses.0, Protocol::Udp, pair.now);
         events(&mut pair.server);
         for _ in 0..300 {
             pair.step();

@@ -91,7 +91,14 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(id: Id, participant: Key, role: Role, transport: Transport, session_id: u64, now: Instant) -> Self {
+    pub fn new(
+        id: Id,
+        participant: Key,
+        role: Role,
+        transport: Transport,
+        session_id: u64,
+        now: Instant,
+    ) -> Self {
         Self {
             id,
             participant,

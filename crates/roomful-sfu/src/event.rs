@@ -87,13 +87,14 @@ pub enum Event {
         /// (mid, `TR_…`).
         mids: Vec<(String, Id)>,
     },
-    /// A single transport wants this many receiving sections in all (v1): the client adds them and offers.
+    /// A single transport wants this many more receiving sections (v1): the client adds them and offers. Both are 0 when
+    /// an offer alone is wanted, to fill sections that are free.
     SectionsWanted {
         /// `TP_…`
         transport: Id,
-        /// Receiving audio sections in all.
+        /// More audio sections.
         audios: u32,
-        /// Receiving video sections in all.
+        /// More video sections.
         videos: u32,
     },
     /// A transport's state changed.

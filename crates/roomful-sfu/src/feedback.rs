@@ -16,8 +16,12 @@ const SPEAKERS_EVERY: Duration = Duration::from_millis(300);
 
 impl Router {
     pub(crate) fn handle_rtcp(&mut self, key: Key, packet: &mut [u8], now: Instant) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        let Some(receiver) = connection.transport.receiver() else { return };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let Some(receiver) = connection.transport.receiver() else {
+            return;
+        };
         let Ok(length) = receiver.unprotect_rtcp(packet) else {
             self.refused += 1;
             return;
@@ -33,8 +37,12 @@ impl Router {
             Feedback::SenderReport(report) => self.on_sender_report(key, report, now),
             Feedback::Report(block) => self.on_report(key, &block, now_ntp),
             Feedback::Pli { ssrc } | Feedback::Fir { ssrc } => {
-                let Some(down) = self.down_of(key, ssrc) else { return };
-                let Some((track_key, current)) = self.downs.get(down).map(|d| (d.track, d.current.or(d.target))) else {
+                let Some(down) = self.down_of(key, ssrc) else {
+                    return;
+                };
+                let Some((track_key, current)) =
+                    self.downs.get(down).map(|d| (d.track, d.current.or(d.target)))
+                else {
                     return;
                 };
                 let track = self.tracks.get_mut(track_key);
@@ -46,7 +54,9 @@ impl Router {
                 }
             }
             Feedback::Nack { ssrc, pairs } => {
-                let Some(down) = self.down_of(key, ssrc) else { return };
+                let Some(down) = self.down_of(key, ssrc) else {
+                    return;
+                };
                 // Bounded by what a packet can hold: 17 numbers for each 4 bytes.
                 for sequence in nack::sequences(pairs).take(256) {
                     self.repairs().push((down, sequence));
@@ -62,18 +72,30 @@ impl Router {
     }
 
     fn on_sender_report(&mut self, key: Key, report: SenderReport, now: Instant) {
-        let Some(connection) = self.connections.get(key) else { return };
-        let Some(Source::Media(track_key, stream_at)) = connection.sources.get(&report.ssrc).copied() else { return };
-        let Some(track) = self.tracks.get_mut(track_key) else { return };
-        let Some(stream) = track.streams.get_mut(stream_at) else { return };
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
+        let Some(Source::Media(track_key, stream_at)) = connection.sources.get(&report.ssrc).copied() else {
+            return;
+        };
+        let Some(track) = self.tracks.get_mut(track_key) else {
+            return;
+        };
+        let Some(stream) = track.streams.get_mut(stream_at) else {
+            return;
+        };
         stream.clock = Some(report);
         stream.stats.on_sender_report(report.ntp, now);
         let owner = self.participants.get(track.owner).map(|p| p.id.clone());
         let subscribers = track.subscribers.clone();
         // Sound and pictures of one publisher keep their common clock: the pair is passed on in the subscriber's numbers.
         for down_key in subscribers {
-            let Some(down) = self.downs.get(down_key) else { continue };
-            let (Some(rewriter), Some(connection_key)) = (down.rewriter.as_ref(), down.connection) else { continue };
+            let Some(down) = self.downs.get(down_key) else {
+                continue;
+            };
+            let (Some(rewriter), Some(connection_key)) = (down.rewriter.as_ref(), down.connection) else {
+                continue;
+            };
             if down.current != Some(stream_at) || down.packets == 0 {
                 continue;
             }
@@ -84,14 +106,18 @@ impl Router {
                 packets: down.packets,
                 octets: down.octets,
             };
-            let Some(connection) = self.connections.get_mut(connection_key) else { continue };
+            let Some(connection) = self.connections.get_mut(connection_key) else {
+                continue;
+            };
             write::sender_report(&mut connection.rtcp, &ours);
             write::cname(&mut connection.rtcp, down.ssrc, owner.as_deref().unwrap_or(""));
         }
     }
 
     fn on_report(&mut self, key: Key, block: &ReportBlock, now_ntp: u64) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
         if !connection.downs.contains_key(&block.ssrc) {
             return;
         }
@@ -107,8 +133,12 @@ impl Router {
         }
         let mut sequences = std::mem::take(&mut self.scratch_sequences);
         for at in 0..self.busy.len() {
-            let Some(track) = self.busy.get(at).and_then(|key| self.tracks.get_mut(*key)) else { continue };
-            let Some(connection) = track.connection.and_then(|c| self.connections.get_mut(c)) else { continue };
+            let Some(track) = self.busy.get(at).and_then(|key| self.tracks.get_mut(*key)) else {
+                continue;
+            };
+            let Some(connection) = track.connection.and_then(|c| self.connections.get_mut(c)) else {
+                continue;
+            };
             for stream in track.streams.iter_mut() {
                 sequences.clear();
                 if !stream.nack.take(now, connection.round_trip, &mut sequences) {
@@ -130,7 +160,9 @@ impl Router {
 
     /// Feedback and reports of one connection, sealed and sent.
     fn report(&mut self, key: Key, now: Instant, egress: &mut impl Egress) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
         if !connection.transport.is_connected() {
             connection.rtcp.clear();
             return;
@@ -144,8 +176,14 @@ impl Router {
             let mut blocks = vec![];
             let mut worst = 0u8;
             for inbound in &connection.inbound {
-                let Some(track) = self.tracks.get_mut(inbound.track) else { continue };
-                for stream in track.streams.iter_mut().filter(|s| s.codec_at == inbound.codec_at && s.ssrc != 0) {
+                let Some(track) = self.tracks.get_mut(inbound.track) else {
+                    continue;
+                };
+                for stream in track
+                    .streams
+                    .iter_mut()
+                    .filter(|s| s.codec_at == inbound.codec_at && s.ssrc != 0)
+                {
                     if let Some(block) = stream.stats.report(stream.ssrc, now) {
                         worst = worst.max(block.fraction_lost);
                         blocks.push(block);
@@ -190,7 +228,8 @@ impl Router {
                 && !track.streams.iter().any(|s| s.is_alive(now) || s.key_wanted)
                 && track.loudness.as_ref().is_none_or(|l| !l.clone().update(now).1)
         };
-        self.busy.retain(|key| self.tracks.get(*key).is_some_and(|t| !quiet(t)));
+        self.busy
+            .retain(|key| self.tracks.get(*key).is_some_and(|t| !quiet(t)));
         for key in self.rooms.keys() {
             self.speakers(key, now);
         }
@@ -206,9 +245,13 @@ impl Router {
         for person in room.participants.iter().filter_map(|p| self.participants.get(*p)) {
             let mut best = (0.0f32, false);
             for track in &person.tracks {
-                let Some(track) = self.tracks.get_mut(*track) else { continue };
+                let Some(track) = self.tracks.get_mut(*track) else {
+                    continue;
+                };
                 let muted = track.muted;
-                if let Some((level, active)) = track.loudness.as_mut().map(|l| l.update(now)).filter(|_| !muted) {
+                if let Some((level, active)) =
+                    track.loudness.as_mut().map(|l| l.update(now)).filter(|_| !muted)
+                {
                     best = (best.0.max(level), best.1 || active);
                 }
             }
@@ -217,22 +260,44 @@ impl Router {
             }
         }
         levels.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let Some(room) = self.rooms.get_mut(key) else { return };
+        let Some(room) = self.rooms.get_mut(key) else {
+            return;
+        };
         // Steps of an eighth: small changes of loudness are nobody's news.
         let step = |level: f32| (level * 8.0).ceil();
-        let now_speaking: Vec<(Id, f32)> = levels.iter().map(|(id, level, _)| (id.clone(), step(*level))).collect();
+        let now_speaking: Vec<(Id, f32)> = levels
+            .iter()
+            .map(|(id, level, _)| (id.clone(), step(*level)))
+            .collect();
         if now_speaking == room.speaking {
             return;
         }
         room.speakers_at = Some(now + SPEAKERS_EVERY);
-        let silent: Vec<Id> =
-            room.speaking.iter().map(|(id, _)| id.clone()).filter(|id| !now_speaking.iter().any(|(n, _)| n == id)).collect();
+        let silent: Vec<Id> = room
+            .speaking
+            .iter()
+            .map(|(id, _)| id.clone())
+            .filter(|id| !now_speaking.iter().any(|(n, _)| n == id))
+            .collect();
         room.speaking = now_speaking;
         let id = room.id.clone();
-        let mut told: Vec<Level> =
-            levels.into_iter().map(|(participant, level, active)| Level { participant, level, active }).collect();
-        told.extend(silent.into_iter().map(|participant| Level { participant, level: 0.0, active: false }));
-        self.tell(Event::Speakers { room: id, levels: told });
+        let mut told: Vec<Level> = levels
+            .into_iter()
+            .map(|(participant, level, active)| Level {
+                participant,
+                level,
+                active,
+            })
+            .collect();
+        told.extend(silent.into_iter().map(|participant| Level {
+            participant,
+            level: 0.0,
+            active: false,
+        }));
+        self.tell(Event::Speakers {
+            room: id,
+            levels: told,
+        });
     }
 
     fn qualities(&mut self, now: Instant) {
@@ -263,14 +328,18 @@ impl Router {
             if let Some(person) = self.participants.get_mut(key) {
                 person.quality = Some(quality);
             }
-            self.tell(Event::Quality { participant, quality, score });
+            self.tell(Event::Quality {
+                participant,
+                quality,
+                score,
+            });
         }
     }
 
     /// 32.32 fixed point seconds of a clock that only has to be steady.
     fn ntp(&self, now: Instant) -> u64 {
         let micros = self.micros(now) as u64;
-        (micros / 1_000_000) << 32 | ((micros % 1_000_000) << 32) / 1_000_000
+        ((micros / 1_000_000) << 32) | (((micros % 1_000_000) << 32) / 1_000_000)
     }
 }
 
@@ -286,6 +355,10 @@ fn split(compound: &[u8], limit: usize) -> Vec<&[u8]> {
         }
         at = end;
     }
-    parts.extend(compound.get(start..at.min(compound.len())).filter(|part| !part.is_empty()));
+    parts.extend(
+        compound
+            .get(start..at.min(compound.len()))
+            .filter(|part| !part.is_empty()),
+    );
     parts
 }

@@ -30,14 +30,22 @@ impl Router {
         fresh.sort_unstable();
         let mut first_packets: Vec<Key> = vec![];
         for run in fresh.chunk_by(|a, b| a.0 == b.0 && a.1 == b.1) {
-            let Some(&(track_key, stream_at, _)) = run.first() else { continue };
-            let Some(track) = self.tracks.get(track_key) else { continue };
-            let Some(stream) = track.streams.get(stream_at) else { continue };
+            let Some(&(track_key, stream_at, _)) = run.first() else {
+                continue;
+            };
+            let Some(track) = self.tracks.get(track_key) else {
+                continue;
+            };
+            let Some(stream) = track.streams.get(stream_at) else {
+                continue;
+            };
             if track.muted {
                 continue;
             }
             for down_key in &track.subscribers {
-                let Some(down) = self.downs.get_mut(*down_key) else { continue };
+                let Some(down) = self.downs.get_mut(*down_key) else {
+                    continue;
+                };
                 if down.current != Some(stream_at) && down.target != Some(stream_at) {
                     continue;
                 }
@@ -52,36 +60,78 @@ impl Router {
         fresh.clear();
         self.fresh = fresh;
         for down_key in first_packets {
-            let Some(down) = self.downs.get(down_key) else { continue };
-            if let (Some(person), Some(track)) = (self.participants.get(down.participant), self.tracks.get(down.track)) {
-                let event = Event::Subscribed { participant: person.id.clone(), track: track.id.clone() };
+            let Some(down) = self.downs.get(down_key) else {
+                continue;
+            };
+            if let (Some(person), Some(track)) = (
+                self.participants.get(down.participant),
+                self.tracks.get(down.track),
+            ) {
+                let event = Event::Subscribed {
+                    participant: person.id.clone(),
+                    track: track.id.clone(),
+                };
                 self.tell(event);
             }
         }
     }
 
     /// Sends one kept packet again (RFC 4588).
-    pub(crate) fn retransmit(&mut self, down_key: Key, sequence: u16, now: Instant, egress: &mut impl Egress) {
-        let Some(down) = self.downs.get_mut(down_key) else { return };
-        let Some((index, sent)) = down.rewriter.as_ref().and_then(|r| r.find(sequence)) else { return };
-        let Some(track) = self.tracks.get(down.track) else { return };
-        let Some(stream) = track.streams.get(usize::from(sent.stream)) else { return };
-        let Some(slot) = stream.ring.get(sent.source) else { return };
+    pub(crate) fn retransmit(
+        &mut self,
+        down_key: Key,
+        sequence: u16,
+        now: Instant,
+        egress: &mut impl Egress,
+    ) {
+        let Some(down) = self.downs.get_mut(down_key) else {
+            return;
+        };
+        let Some((index, sent)) = down.rewriter.as_ref().and_then(|r| r.find(sequence)) else {
+            return;
+        };
+        let Some(track) = self.tracks.get(down.track) else {
+            return;
+        };
+        let Some(stream) = track.streams.get(usize::from(sent.stream)) else {
+            return;
+        };
+        let Some(slot) = stream.ring.get(sent.source) else {
+            return;
+        };
         // An older source's numbers need its shifts, which are gone; the newer source repairs itself by its key frame.
         if down.current != Some(usize::from(sent.stream)) {
             return;
         }
         let Some(payload) = down.payload(stream.codec).filter(|p| p.rtx != 0) else {
             // Without RTX the packet itself goes again.
-            let Some(connection) = down.connection.and_then(|c| self.connections.get(c)) else { return };
-            let Some(path) = connection.transport.send_path() else { return };
+            let Some(connection) = down.connection.and_then(|c| self.connections.get(c)) else {
+                return;
+            };
+            let Some(path) = connection.transport.send_path() else {
+                return;
+            };
             write_packet(down, stream, slot, index, connection, &path, now, egress, None);
             return;
         };
-        let Some(connection) = down.connection.and_then(|c| self.connections.get(c)) else { return };
-        let Some(path) = connection.transport.send_path() else { return };
+        let Some(connection) = down.connection.and_then(|c| self.connections.get(c)) else {
+            return;
+        };
+        let Some(path) = connection.transport.send_path() else {
+            return;
+        };
         let rtx_index = down.rtx_index;
-        if write_packet(down, stream, slot, index, connection, &path, now, egress, Some((payload.rtx, rtx_index))) {
+        if write_packet(
+            down,
+            stream,
+            slot,
+            index,
+            connection,
+            &path,
+            now,
+            egress,
+            Some((payload.rtx, rtx_index)),
+        ) {
             down.rtx_index += 1;
         }
     }
@@ -97,14 +147,20 @@ fn send_run(
     now: Instant,
     egress: &mut impl Egress,
 ) -> u64 {
-    let Some(connection) = down.connection.and_then(|c| connections.get(c)) else { return 0 };
+    let Some(connection) = down.connection.and_then(|c| connections.get(c)) else {
+        return 0;
+    };
     if !connection.transport.is_connected() {
         return 0;
     }
-    let Some(path) = connection.transport.send_path() else { return 0 };
+    let Some(path) = connection.transport.send_path() else {
+        return 0;
+    };
     let mut sent = 0;
     for &(_, _, source) in run {
-        let Some(slot) = stream.ring.get(source) else { continue };
+        let Some(slot) = stream.ring.get(source) else {
+            continue;
+        };
         if down.current != Some(stream_at) {
             if down.target != Some(stream_at) || !slot.info.key_start || slot.payload.is_empty() {
                 continue;
@@ -112,12 +168,25 @@ fn send_run(
             if down.payload(stream.codec).is_none() {
                 continue;
             }
-            let Some(rewriter) = down.rewriter.as_mut() else { continue };
-            rewriter.enter(stream_at as u16, source, slot.timestamp, &slot.payload, stream.codec == Codec::Vp8, now);
+            let Some(rewriter) = down.rewriter.as_mut() else {
+                continue;
+            };
+            rewriter.enter(
+                stream_at as u16,
+                source,
+                slot.timestamp,
+                &slot.payload,
+                stream.codec == Codec::Vp8,
+                now,
+            );
             down.current = Some(stream_at);
         }
-        let Some(index) = down.rewriter.as_mut().and_then(|r| r.index(source)) else { continue };
-        sent += u64::from(write_packet(down, stream, slot, index, connection, &path, now, egress, None));
+        let Some(index) = down.rewriter.as_mut().and_then(|r| r.index(source)) else {
+            continue;
+        };
+        sent += u64::from(write_packet(
+            down, stream, slot, index, connection, &path, now, egress, None,
+        ));
     }
     sent
 }
@@ -136,7 +205,9 @@ fn write_packet(
     egress: &mut impl Egress,
     rtx: Option<(u8, u64)>,
 ) -> bool {
-    let Some(sender) = connection.transport.sender() else { return false };
+    let Some(sender) = connection.transport.sender() else {
+        return false;
+    };
     let (mut payload, mut codec) = (slot.payload.as_slice(), stream.codec);
     if slot.red {
         match down.payload(Codec::Red) {
@@ -148,8 +219,12 @@ fn write_packet(
             },
         }
     }
-    let Some(names) = down.payload(codec) else { return false };
-    let Some(rewriter) = down.rewriter.as_mut() else { return false };
+    let Some(names) = down.payload(codec) else {
+        return false;
+    };
+    let Some(rewriter) = down.rewriter.as_mut() else {
+        return false;
+    };
     let mut block = Block::default();
     slot.write_extensions(&down.extensions, &mut block);
     let (payload_type, ssrc, out_index, prefix) = match rtx {
@@ -160,7 +235,13 @@ fn write_packet(
     let total = header_len + prefix + payload.len() + sender.overhead();
     let timestamp = rewriter.timestamp(slot.timestamp);
     let out = egress.slot(path, total);
-    let header = NewHeader { marker: slot.marker, payload_type, sequence: out_index as u16, timestamp, ssrc };
+    let header = NewHeader {
+        marker: slot.marker,
+        payload_type,
+        sequence: out_index as u16,
+        timestamp,
+        ssrc,
+    };
     if header.write(&block, out).is_none() {
         return false;
     }

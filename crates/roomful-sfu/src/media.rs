@@ -11,8 +11,12 @@ use std::time::Instant;
 impl Router {
     pub(crate) fn handle_media(&mut self, key: Key, packet: &mut [u8], now: Instant) {
         let micros = self.micros(now);
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        let Some(receiver) = connection.transport.receiver() else { return };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let Some(receiver) = connection.transport.receiver() else {
+            return;
+        };
         let Ok((header, index, length)) = receiver.unprotect_rtp(packet) else {
             self.refused += 1;
             return;
@@ -22,7 +26,9 @@ impl Router {
         if let Some(id) = connection.extensions.id(Extension::TransportCc) {
             let found = header.extensions(plain).find(|(i, _)| *i == id);
             if let Some([high, low]) = found.map(|(_, value)| value) {
-                connection.twcc.on_packet(u16::from_be_bytes([*high, *low]), micros);
+                connection
+                    .twcc
+                    .on_packet(u16::from_be_bytes([*high, *low]), micros);
                 connection.media_ssrc = header.ssrc;
             }
         }
@@ -39,7 +45,9 @@ impl Router {
 
     /// Finds out what an unknown source is, by its mid, rid and payload type.
     fn learn(&mut self, key: Key, header: &RtpHeader, plain: &[u8]) -> Source {
-        let Some(connection) = self.connections.get_mut(key) else { return Source::Ignored };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return Source::Ignored;
+        };
         let (mut mid, mut rid, mut repaired) = ("", "", "");
         for (id, value) in header.extensions(plain) {
             let text = std::str::from_utf8(value).unwrap_or("");
@@ -55,7 +63,11 @@ impl Router {
                 i.codecs.iter().any(|(p, _)| *p == pt) || i.repairs.iter().any(|(p, _)| *p == pt)
             }
         };
-        let mut candidates = connection.inbound.iter().filter(|i| mid.is_empty() || i.mid == mid).filter(fits(header.payload_type));
+        let mut candidates = connection
+            .inbound
+            .iter()
+            .filter(|i| mid.is_empty() || i.mid == mid)
+            .filter(fits(header.payload_type));
         let Some(inbound) = candidates.next().filter(|i| !mid.is_empty() || i.rids.is_empty()) else {
             // It may be named in a later packet: nothing is remembered.
             return Source::Ignored;
@@ -64,15 +76,26 @@ impl Router {
             return Source::Ignored;
         }
         let is_repair = inbound.repairs.iter().any(|(p, _)| *p == header.payload_type);
-        let wanted = if is_repair && !repaired.is_empty() { repaired } else { rid };
+        let wanted = if is_repair && !repaired.is_empty() {
+            repaired
+        } else {
+            rid
+        };
         if !inbound.rids.is_empty() && wanted.is_empty() {
             return Source::Ignored;
         }
         let (track_key, codec_at) = (inbound.track, inbound.codec_at);
-        let Some(track) = self.tracks.get_mut(track_key) else { return Source::Ignored };
-        let found = track.streams.iter().position(|s| s.codec_at == codec_at && (inbound.rids.is_empty() || s.rid == wanted));
+        let Some(track) = self.tracks.get_mut(track_key) else {
+            return Source::Ignored;
+        };
+        let found = track
+            .streams
+            .iter()
+            .position(|s| s.codec_at == codec_at && (inbound.rids.is_empty() || s.rid == wanted));
         let Some(at) = found else { return Source::Ignored };
-        let Some(stream) = track.streams.get_mut(at) else { return Source::Ignored };
+        let Some(stream) = track.streams.get_mut(at) else {
+            return Source::Ignored;
+        };
         let source = if is_repair {
             stream.rtx_ssrc = header.ssrc;
             Source::Repair(track_key, at)
@@ -98,24 +121,41 @@ impl Router {
         repair: bool,
         now: Instant,
     ) {
-        let Some(connection) = self.connections.get(key) else { return };
-        let Some(track) = self.tracks.get_mut(track_key) else { return };
-        let Some(mut payload) = header.payload(plain) else { return };
-        let Some(stream) = track.streams.get_mut(stream_at) else { return };
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
+        let Some(track) = self.tracks.get_mut(track_key) else {
+            return;
+        };
+        let Some(mut payload) = header.payload(plain) else {
+            return;
+        };
+        let Some(stream) = track.streams.get_mut(stream_at) else {
+            return;
+        };
         let mut payload_type = header.payload_type;
         let mut index = index;
         if repair {
             // RFC 4588 §4; a repair without payload is a bandwidth probe.
-            let Some((original, rest)) = rtx_payload(payload).filter(|(_, rest)| !rest.is_empty()) else { return };
-            let inbound = connection.inbound.iter().find(|i| i.track == track_key && i.codec_at == stream.codec_at);
-            let Some((_, main)) = inbound.and_then(|i| i.repairs.iter().find(|(p, _)| *p == payload_type)) else {
+            let Some((original, rest)) = rtx_payload(payload).filter(|(_, rest)| !rest.is_empty()) else {
+                return;
+            };
+            let inbound = connection
+                .inbound
+                .iter()
+                .find(|i| i.track == track_key && i.codec_at == stream.codec_at);
+            let Some((_, main)) = inbound.and_then(|i| i.repairs.iter().find(|(p, _)| *p == payload_type))
+            else {
                 return;
             };
             payload_type = *main;
             payload = rest;
             index = extend(stream.highest, original);
         }
-        let inbound = connection.inbound.iter().find(|i| i.track == track_key && i.codec_at == stream.codec_at);
+        let inbound = connection
+            .inbound
+            .iter()
+            .find(|i| i.track == track_key && i.codec_at == stream.codec_at);
         let Some((_, codec)) = inbound.and_then(|i| i.codecs.iter().find(|(p, _)| *p == payload_type)) else {
             return;
         };
@@ -135,7 +175,9 @@ impl Router {
         } else {
             stream.nack.on_packet(index, now);
         }
-        let Some(slot) = stream.ring.insert(index) else { return };
+        let Some(slot) = stream.ring.insert(index) else {
+            return;
+        };
         if !repair {
             stream.stats.on_packet(index, header.timestamp, now);
         }
@@ -143,10 +185,16 @@ impl Router {
         slot.marker = header.marker;
         slot.red = red;
         slot.payload.extend_from_slice(payload);
-        slot.info = if payload.is_empty() { Default::default() } else { inspect(stream.codec, payload) };
+        slot.info = if payload.is_empty() {
+            Default::default()
+        } else {
+            inspect(stream.codec, payload)
+        };
         let passes = track.spec.encrypted;
         for (id, value) in header.extensions(plain) {
-            let Some(extension) = connection.extensions.of(id) else { continue };
+            let Some(extension) = connection.extensions.of(id) else {
+                continue;
+            };
             if PASSED.contains(&extension) {
                 slot.pass(extension, value);
             }
@@ -173,7 +221,9 @@ impl Router {
         }
         if first && !track.started {
             track.started = true;
-            let event = Event::TrackStarted { track: track.id.clone() };
+            let event = Event::TrackStarted {
+                track: track.id.clone(),
+            };
             self.tell(event);
         }
         if revived {

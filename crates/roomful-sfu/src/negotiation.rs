@@ -15,8 +15,8 @@ use roomful_rtc::sctp::MAX_MESSAGE;
 use roomful_rtc::sdp::codec as sdp_codec;
 use roomful_rtc::sdp::extension;
 use roomful_rtc::sdp::fmtp::{opus_receive, opus_send, OpusWishes};
-use roomful_rtc::sdp::model::{CodecLine, Description, Direction, Feedback, Section, Setup};
 use roomful_rtc::sdp::model::Kind as SectionKind;
+use roomful_rtc::sdp::model::{CodecLine, Description, Direction, Feedback, Section, Setup};
 use roomful_rtc::sdp::negotiate::{answer, Decision, LocalParameters, Outgoing};
 use roomful_rtc::sdp::offer::{offer, read_answer, OfferedMedia, OfferedSection};
 use roomful_rtc::sdp::parse::{parse, Limits};
@@ -26,8 +26,12 @@ const SCTP_PORT: u16 = 5000;
 const DATA_MID: &str = "data";
 
 /// Wanted of what we receive.
-const RECEIVE_AUDIO: [&str; 4] =
-    [extension::MID, extension::AUDIO_LEVEL, extension::TRANSPORT_CC, extension::ABS_CAPTURE_TIME];
+const RECEIVE_AUDIO: [&str; 4] = [
+    extension::MID,
+    extension::AUDIO_LEVEL,
+    extension::TRANSPORT_CC,
+    extension::ABS_CAPTURE_TIME,
+];
 const RECEIVE_VIDEO: [&str; 8] = [
     extension::MID,
     extension::RID,
@@ -47,7 +51,13 @@ const SEND: [&str; 5] = [
     extension::PLAYOUT_DELAY,
 ];
 /// What we send carries no transport-wide numbers, so feedback of that kind is not asked for.
-const SEND_FEEDBACK: Feedback = Feedback { nack: true, pli: true, fir: true, remb: true, transport_cc: false };
+const SEND_FEEDBACK: Feedback = Feedback {
+    nack: true,
+    pli: true,
+    fir: true,
+    remb: true,
+    transport_cc: false,
+};
 
 fn is_sound(kind: SectionKind) -> bool {
     kind == SectionKind::Audio
@@ -55,13 +65,29 @@ fn is_sound(kind: SectionKind) -> bool {
 
 impl Router {
     /// v1 and v0 publisher: the client's offer.
-    pub(crate) fn remote_offer(&mut self, request: u64, id: &Id, sdp: &str, fresh: &Credentials, now: Instant) {
+    pub(crate) fn remote_offer(
+        &mut self,
+        request: u64,
+        id: &Id,
+        sdp: &str,
+        fresh: &Credentials,
+        now: Instant,
+    ) {
         match self.try_remote_offer(id, sdp, fresh, now) {
             Ok((sdp, mids, key)) => {
-                self.tell(Event::Answer { request, transport: id.clone(), sdp, mids });
+                self.tell(Event::Answer {
+                    request,
+                    transport: id.clone(),
+                    sdp,
+                    mids,
+                });
                 self.after_offer(key, now);
             }
-            Err((code, message)) => self.tell(Event::Refused { request, code, message }),
+            Err((code, message)) => self.tell(Event::Refused {
+                request,
+                code,
+                message,
+            }),
         }
     }
 
@@ -73,7 +99,9 @@ impl Router {
         fresh: &Credentials,
         now: Instant,
     ) -> Result<(String, Vec<(String, Id)>, Key), (&'static str, String)> {
-        let key = self.connection_key(id).ok_or(("not_found", format!("no transport {id}")))?;
+        let key = self
+            .connection_key(id)
+            .ok_or(("not_found", format!("no transport {id}")))?;
         let description = parse(sdp, &Limits::default()).map_err(|e| ("sdp_invalid", e.to_string()))?;
         self.check_remote(key, &description, Some(fresh), now)?;
         let sections: Vec<usize> = (0..description.sections.len()).collect();
@@ -83,10 +111,16 @@ impl Router {
             decisions.push(self.decide_section(key, section, &mut mids, now));
         }
         self.forget_missing(key, &description, now);
-        let connection = self.connections.get_mut(key).ok_or(("not_found", "the transport is gone".to_owned()))?;
+        let connection = self
+            .connections
+            .get_mut(key)
+            .ok_or(("not_found", "the transport is gone".to_owned()))?;
         // Ids agree over a BUNDLE group (RFC 9143 §7.1), so one table serves the transport.
         connection.extensions = ExtensionMap::new(
-            description.sections.iter().flat_map(|s| s.extmaps.iter().map(|m| (m.id, m.uri.as_ref()))),
+            description
+                .sections
+                .iter()
+                .flat_map(|s| s.extmaps.iter().map(|m| (m.id, m.uri.as_ref()))),
         );
         connection.session_version += 1;
         connection.asked = (0, 0);
@@ -122,13 +156,22 @@ impl Router {
             // All sections rejected or inactive without transport: nothing to connect.
             return Ok(());
         };
-        let digests: Vec<Vec<u8>> =
-            remote.fingerprints.iter().filter(|f| f.algorithm == "sha-256").map(|f| f.digest.clone()).collect();
+        let digests: Vec<Vec<u8>> = remote
+            .fingerprints
+            .iter()
+            .filter(|f| f.algorithm == "sha-256")
+            .map(|f| f.digest.clone())
+            .collect();
         if digests.is_empty() {
             return Err(("sdp_invalid", "a fingerprint with sha-256 is needed".to_owned()));
         }
-        let theirs = ice::Credentials { ufrag: remote.ufrag, pwd: remote.pwd };
-        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+        let theirs = ice::Credentials {
+            ufrag: remote.ufrag,
+            pwd: remote.pwd,
+        };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return Ok(());
+        };
         match (connection.transport.remote_ufrag(), fresh) {
             (Some(known), _) if known == theirs.ufrag => {}
             (Some(_), Some(fresh)) => self.restart_ice(key, fresh, Some(&theirs), now),
@@ -147,20 +190,21 @@ impl Router {
         now: Instant,
     ) -> Decision {
         match section.kind {
-            SectionKind::Application => {
-                Decision::Data { port: SCTP_PORT, max_message_size: u64::from(MAX_MESSAGE) }
-            }
+            SectionKind::Application => Decision::Data {
+                port: SCTP_PORT,
+                max_message_size: u64::from(MAX_MESSAGE),
+            },
             SectionKind::Other => Decision::Reject,
             SectionKind::Audio | SectionKind::Video if section.unusable().is_some() => {
                 self.free_slot(key, &section.mid);
                 Decision::Reject
             }
-            SectionKind::Audio | SectionKind::Video if section.direction.sends() => {
-                self.decide_inbound(key, section, now).unwrap_or_else(|| self.decide_idle(section))
-            }
-            SectionKind::Audio | SectionKind::Video if section.direction.receives() => {
-                self.decide_outbound(key, section, mids).unwrap_or_else(|| self.decide_idle(section))
-            }
+            SectionKind::Audio | SectionKind::Video if section.direction.sends() => self
+                .decide_inbound(key, section, now)
+                .unwrap_or_else(|| self.decide_idle(section)),
+            SectionKind::Audio | SectionKind::Video if section.direction.receives() => self
+                .decide_outbound(key, section, mids)
+                .unwrap_or_else(|| self.decide_idle(section)),
             SectionKind::Audio | SectionKind::Video => {
                 self.free_slot(key, &section.mid);
                 self.decide_idle(section)
@@ -180,7 +224,11 @@ impl Router {
     /// A section that the client sends in: find its track by `cid`.
     fn decide_inbound(&mut self, key: Key, section: &Section, now: Instant) -> Option<Decision> {
         let connection = self.connections.get(key)?;
-        let known = connection.inbound.iter().find(|i| i.mid == section.mid).map(|i| (i.track, i.codec_at));
+        let known = connection
+            .inbound
+            .iter()
+            .find(|i| i.mid == section.mid)
+            .map(|i| (i.track, i.codec_at));
         let (track_key, codec_at) = known.or_else(|| self.find_track(connection, section))?;
         let track = self.tracks.get(track_key)?;
         let preferred = track.spec.codecs.get(codec_at)?.name.clone();
@@ -188,7 +236,11 @@ impl Router {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut codecs = sdp_codec::choose(section, &names, Feedback::VIDEO);
         if is_sound(section.kind) {
-            let wishes = OpusWishes { stereo: track.spec.stereo, dtx: track.spec.dtx, max_average_bitrate_bps: None };
+            let wishes = OpusWishes {
+                stereo: track.spec.stereo,
+                dtx: track.spec.dtx,
+                max_average_bitrate_bps: None,
+            };
             for codec in codecs.iter_mut() {
                 // Lost sound is asked for again, too: at a short round trip it still comes in time.
                 codec.feedback.pli = false;
@@ -198,11 +250,21 @@ impl Router {
                 }
             }
         }
-        let lead = codecs.iter().find_map(|c| Codec::from_name(&c.name).filter(|c| *c != Codec::Red))?;
-        let rids: Vec<String> = section.sent_rids().into_iter().take(3).map(str::to_owned).collect();
+        let lead = codecs
+            .iter()
+            .find_map(|c| Codec::from_name(&c.name).filter(|c| *c != Codec::Red))?;
+        let rids: Vec<String> = section
+            .sent_rids()
+            .into_iter()
+            .take(3)
+            .map(str::to_owned)
+            .collect();
         self.bind(key, section, track_key, codec_at, &codecs, lead, &rids, now);
-        let extensions: Vec<&'static str> =
-            if is_sound(section.kind) { RECEIVE_AUDIO.to_vec() } else { RECEIVE_VIDEO.to_vec() };
+        let extensions: Vec<&'static str> = if is_sound(section.kind) {
+            RECEIVE_AUDIO.to_vec()
+        } else {
+            RECEIVE_VIDEO.to_vec()
+        };
         Some(Decision::receive(codecs, extensions, rids))
     }
 
@@ -213,7 +275,10 @@ impl Router {
         if !video && red && self.config.codecs.iter().any(|c| c == "red") {
             names.push("red".to_owned());
         }
-        if !preferred.is_empty() && self.config.codecs.iter().any(|c| c == preferred) && !names.iter().any(|n| n == preferred) {
+        if !preferred.is_empty()
+            && self.config.codecs.iter().any(|c| c == preferred)
+            && !names.iter().any(|n| n == preferred)
+        {
             names.push(preferred.to_owned());
         }
         for name in &self.config.codecs {
@@ -228,13 +293,32 @@ impl Router {
     /// By the track id of `a=msid`; a section without a match takes the only announced track of its kind that is not bound.
     fn find_track(&self, connection: &Connection, section: &Section) -> Option<(Key, usize)> {
         let person = self.participants.get(connection.participant)?;
-        let kind = if is_sound(section.kind) { Kind::Audio } else { Kind::Video };
-        let trimmed = |id: &str| id.trim_matches(|c| c == '{' || c == '}').to_owned();
-        let cid = section.msid.as_ref().map(|m| trimmed(m.track.as_str())).unwrap_or_default();
-        let all = || {
-            person.tracks.iter().filter_map(|key| Some((*key, self.tracks.get(*key)?))).filter(|(_, t)| t.spec.kind == kind)
+        let kind = if is_sound(section.kind) {
+            Kind::Audio
+        } else {
+            Kind::Video
         };
-        let of = |track: &Track, at: usize| track.spec.codecs.get(at).map(|c| trimmed(&c.cid)).unwrap_or_default();
+        let trimmed = |id: &str| id.trim_matches(|c| c == '{' || c == '}').to_owned();
+        let cid = section
+            .msid
+            .as_ref()
+            .map(|m| trimmed(m.track.as_str()))
+            .unwrap_or_default();
+        let all = || {
+            person
+                .tracks
+                .iter()
+                .filter_map(|key| Some((*key, self.tracks.get(*key)?)))
+                .filter(|(_, t)| t.spec.kind == kind)
+        };
+        let of = |track: &Track, at: usize| {
+            track
+                .spec
+                .codecs
+                .get(at)
+                .map(|c| trimmed(&c.cid))
+                .unwrap_or_default()
+        };
         let free = |track: &Track, at: usize| !track.bound.iter().any(|(_, codec)| *codec == at);
         for (key, track) in all() {
             for at in 0..track.spec.codecs.len() {
@@ -244,7 +328,9 @@ impl Router {
             }
         }
         let mut open = all().flat_map(|(key, track)| {
-            (0..track.spec.codecs.len()).filter(move |at| free(track, *at)).map(move |at| (key, at))
+            (0..track.spec.codecs.len())
+                .filter(move |at| free(track, *at))
+                .map(move |at| (key, at))
         });
         let only = open.next()?;
         open.next().is_none().then_some(only)
@@ -262,7 +348,8 @@ impl Router {
         rids: &[String],
         now: Instant,
     ) {
-        let (Some(track), Some(connection)) = (self.tracks.get_mut(track_key), self.connections.get_mut(key)) else {
+        let (Some(track), Some(connection)) = (self.tracks.get_mut(track_key), self.connections.get_mut(key))
+        else {
             return;
         };
         track.connection = Some(key);
@@ -273,10 +360,17 @@ impl Router {
             track: track_key,
             codec_at,
             rids: rids.to_vec(),
-            codecs: codecs.iter().filter_map(|c| Some((c.pt, Codec::from_name(&c.name)?))).collect(),
+            codecs: codecs
+                .iter()
+                .filter_map(|c| Some((c.pt, Codec::from_name(&c.name)?)))
+                .collect(),
             repairs: codecs.iter().filter_map(|c| Some((c.rtx_pt?, c.pt))).collect(),
         });
-        if !track.bound.iter().any(|(mid, at)| *mid == section.mid && *at == codec_at) {
+        if !track
+            .bound
+            .iter()
+            .any(|(mid, at)| *mid == section.mid && *at == codec_at)
+        {
             track.bound.push((section.mid.clone(), codec_at));
         }
         // Sources by name (Firefox, libwebrtc without rids); layers with rids are learned from their packets.
@@ -290,13 +384,20 @@ impl Router {
         for (position, (rid, ssrc)) in named.into_iter().enumerate() {
             let (quality, width, height) = track.describe(&rid, position, of);
             let existing = track.streams.iter().position(|s| {
-                s.codec_at == codec_at && if rid.is_empty() { s.quality == quality } else { s.rid == rid }
+                s.codec_at == codec_at
+                    && if rid.is_empty() {
+                        s.quality == quality
+                    } else {
+                        s.rid == rid
+                    }
             });
             let at = existing.unwrap_or_else(|| {
                 track.streams.push(Stream::new(codec_at, lead, 0, &rid, quality));
                 track.streams.len() - 1
             });
-            let Some(stream) = track.streams.get_mut(at) else { continue };
+            let Some(stream) = track.streams.get_mut(at) else {
+                continue;
+            };
             (stream.width, stream.height) = (width, height);
             if ssrc != 0 && stream.ssrc != ssrc && connection.sources.len() + 2 < MAX_SOURCES {
                 stream.ssrc = ssrc;
@@ -320,13 +421,22 @@ impl Router {
     }
 
     /// A section the client receives in (v1): keep its subscription, or give it one that waits.
-    fn decide_outbound(&mut self, key: Key, section: &Section, mids: &mut Vec<(String, Id)>) -> Option<Decision> {
+    fn decide_outbound(
+        &mut self,
+        key: Key,
+        section: &Section,
+        mids: &mut Vec<(String, Id)>,
+    ) -> Option<Decision> {
         let video = !is_sound(section.kind);
         let connection = self.connections.get_mut(key)?;
         if !connection.slots.iter().any(|(mid, ..)| *mid == section.mid) {
             connection.slots.push((section.mid.clone(), video, None));
         }
-        let held = connection.slots.iter().find(|(mid, ..)| *mid == section.mid).and_then(|slot| slot.2);
+        let held = connection
+            .slots
+            .iter()
+            .find(|(mid, ..)| *mid == section.mid)
+            .and_then(|slot| slot.2);
         let down_key = match held {
             Some(down) => down,
             None => self.waiting(key, video)?,
@@ -349,7 +459,9 @@ impl Router {
         keys.sort_unstable();
         keys.into_iter().find(|down| {
             self.downs.get(*down).is_some_and(|d| {
-                d.connection.is_none() && !d.refused && self.tracks.get(d.track).is_some_and(|t| t.is_video() == video)
+                d.connection.is_none()
+                    && !d.refused
+                    && self.tracks.get(d.track).is_some_and(|t| t.is_video() == video)
             })
         })
     }
@@ -373,7 +485,15 @@ impl Router {
         let outgoing = self.outgoing(down_key)?;
         let clock = payloads.first()?.codec.clock_rate();
         let extensions = ExtensionMap::new(section.extmaps.iter().map(|m| (m.id, m.uri.as_ref())));
-        self.attach(key, down_key, &section.mid, payloads, extensions, clock, first_timestamp);
+        self.attach(
+            key,
+            down_key,
+            &section.mid,
+            payloads,
+            extensions,
+            clock,
+            first_timestamp,
+        );
         let connection = self.connections.get_mut(key)?;
         if let Some(slot) = connection.slots.iter_mut().find(|(mid, ..)| *mid == section.mid) {
             slot.2 = Some(down_key);
@@ -385,7 +505,12 @@ impl Router {
     fn sent_names(&self, track: &Track) -> Vec<String> {
         let mut names: Vec<String> = vec![];
         let bound = track.streams.iter().map(|s| s.codec.name().to_owned());
-        let announced = track.spec.codecs.iter().map(|c| c.name.clone()).filter(|n| !n.is_empty());
+        let announced = track
+            .spec
+            .codecs
+            .iter()
+            .map(|c| c.name.clone())
+            .filter(|n| !n.is_empty());
         for name in bound.chain(announced) {
             if !names.contains(&name) {
                 names.push(name);
@@ -429,7 +554,8 @@ impl Router {
         clock: u32,
         first_timestamp: u32,
     ) {
-        let (Some(down), Some(connection)) = (self.downs.get_mut(down_key), self.connections.get_mut(key)) else {
+        let (Some(down), Some(connection)) = (self.downs.get_mut(down_key), self.connections.get_mut(key))
+        else {
             return;
         };
         down.connection = Some(key);
@@ -448,14 +574,23 @@ impl Router {
             down.refused = true;
         }
         if let (Some(person), Some(track)) = (self.participants.get(participant), self.tracks.get(track)) {
-            let event = Event::Unsupported { participant: person.id.clone(), track: track.id.clone() };
+            let event = Event::Unsupported {
+                participant: person.id.clone(),
+                track: track.id.clone(),
+            };
             self.tell(event);
         }
     }
 
     fn free_slot(&mut self, key: Key, mid: &str) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        let held = connection.slots.iter().find(|(m, ..)| m == mid).and_then(|slot| slot.2);
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let held = connection
+            .slots
+            .iter()
+            .find(|(m, ..)| m == mid)
+            .and_then(|slot| slot.2);
         connection.slots.retain(|(m, ..)| m != mid);
         if let Some(down) = held.and_then(|down| self.downs.get_mut(down)) {
             down.connection = None;
@@ -466,11 +601,20 @@ impl Router {
 
     /// Inbound sections that stopped sending end what they carried; a track whose last one stopped is told of.
     fn forget_missing(&mut self, key: Key, description: &Description, _now: Instant) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        let sends = |mid: &str| {
-            description.section(mid).is_some_and(|s| s.direction.sends() && s.unusable().is_none())
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
         };
-        let gone: Vec<Inbound> = connection.inbound.iter().filter(|i| !sends(&i.mid)).cloned().collect();
+        let sends = |mid: &str| {
+            description
+                .section(mid)
+                .is_some_and(|s| s.direction.sends() && s.unusable().is_none())
+        };
+        let gone: Vec<Inbound> = connection
+            .inbound
+            .iter()
+            .filter(|i| !sends(&i.mid))
+            .cloned()
+            .collect();
         connection.inbound.retain(|i| sends(&i.mid));
         let mut ended = vec![];
         for inbound in gone {
@@ -494,12 +638,16 @@ impl Router {
 
     /// A subscription wants a section on a connection.
     pub(crate) fn want_section(&mut self, key: Key, now: Instant) {
-        let Some(connection) = self.connections.get(key) else { return };
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
         match connection.role {
             Role::Publisher => {}
             Role::Subscriber => self.want_offer(key, now),
             Role::Single => {
-                let Some(person) = self.participants.get(connection.participant) else { return };
+                let Some(person) = self.participants.get(connection.participant) else {
+                    return;
+                };
                 let mut waiting = (0u32, 0u32);
                 for down in person.subscriptions.values().filter_map(|d| self.downs.get(*d)) {
                     if down.connection.is_none() && !down.refused {
@@ -511,9 +659,16 @@ impl Router {
                 }
                 // Free sections are filled by the client's next offer, which this request brings about.
                 let free = |video: bool| {
-                    connection.slots.iter().filter(|(_, v, down)| *v == video && down.is_none()).count() as u32
+                    connection
+                        .slots
+                        .iter()
+                        .filter(|(_, v, down)| *v == video && down.is_none())
+                        .count() as u32
                 };
-                let missing = (waiting.0.saturating_sub(free(false)), waiting.1.saturating_sub(free(true)));
+                let missing = (
+                    waiting.0.saturating_sub(free(false)),
+                    waiting.1.saturating_sub(free(true)),
+                );
                 if waiting == (0, 0) || connection.session_version == 0 || connection.asked == waiting {
                     return;
                 }
@@ -525,14 +680,20 @@ impl Router {
                 if let Some(connection) = self.connections.get_mut(key) {
                     connection.asked = waiting;
                 }
-                self.tell(Event::SectionsWanted { transport, audios: more.0, videos: more.1 });
+                self.tell(Event::SectionsWanted {
+                    transport,
+                    audios: more.0,
+                    videos: more.1,
+                });
             }
         }
     }
 
     /// v0 subscriber: offer now, or after the outstanding answer.
     pub(crate) fn want_offer(&mut self, key: Key, _now: Instant) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
         if connection.role != Role::Subscriber {
             return;
         }
@@ -545,7 +706,9 @@ impl Router {
 
     fn make_offer(&mut self, key: Key) {
         self.place_subscriptions(key);
-        let Some(connection) = self.connections.get(key) else { return };
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
         let mut sections = vec![OfferedSection::Data {
             mid: DATA_MID.to_owned(),
             port: SCTP_PORT,
@@ -554,12 +717,18 @@ impl Router {
         let mut mids = vec![];
         for section in &connection.offered {
             let outgoing = section.down.and_then(|down| self.outgoing(down));
-            if let Some(track) = section.down.and_then(|d| self.downs.get(d)).and_then(|d| self.tracks.get(d.track)) {
+            if let Some(track) = section
+                .down
+                .and_then(|d| self.downs.get(d))
+                .and_then(|d| self.tracks.get(d.track))
+            {
                 mids.push((section.mid.clone(), track.id.clone()));
             }
             sections.push(media_section(section, outgoing));
         }
-        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
         connection.offer_id += 1;
         connection.session_version += 1;
         connection.outstanding = true;
@@ -579,26 +748,43 @@ impl Router {
             },
             &sections,
         );
-        let event = Event::Offer { transport: connection.id.clone(), offer: connection.offer_id, sdp: text, mids };
+        let event = Event::Offer {
+            transport: connection.id.clone(),
+            offer: connection.offer_id,
+            sdp: text,
+            mids,
+        };
         self.tell(event);
     }
 
     /// Every subscription gets a section: a free one of its kind, or a new one.
     fn place_subscriptions(&mut self, key: Key) {
-        let Some(connection) = self.connections.get(key) else { return };
-        let Some(person) = self.participants.get(connection.participant) else { return };
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
+        let Some(person) = self.participants.get(connection.participant) else {
+            return;
+        };
         let mut downs: Vec<Key> = person.subscriptions.values().copied().collect();
         downs.sort_unstable();
         for down_key in downs {
-            let Some(down) = self.downs.get(down_key) else { continue };
+            let Some(down) = self.downs.get(down_key) else {
+                continue;
+            };
             if down.connection.is_some() || down.refused {
                 continue;
             }
-            let Some(track) = self.tracks.get(down.track) else { continue };
+            let Some(track) = self.tracks.get(down.track) else {
+                continue;
+            };
             let video = track.is_video();
             let names = self.sent_names(track);
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let kind = if video { SectionKind::Video } else { SectionKind::Audio };
+            let kind = if video {
+                SectionKind::Video
+            } else {
+                SectionKind::Audio
+            };
             let mut codecs = sdp_codec::offered(kind, &names);
             for codec in codecs.iter_mut() {
                 codec.feedback = codec.feedback.and(SEND_FEEDBACK);
@@ -606,19 +792,30 @@ impl Router {
                     codec.fmtp = opus_send(&codec.fmtp, track.spec.stereo);
                 }
             }
-            let Some(connection) = self.connections.get_mut(key) else { return };
+            let Some(connection) = self.connections.get_mut(key) else {
+                return;
+            };
             let taken = connection.offered.iter().any(|s| s.down == Some(down_key));
             if taken {
                 continue;
             }
-            match connection.offered.iter_mut().find(|s| s.down.is_none() && s.video == video) {
+            match connection
+                .offered
+                .iter_mut()
+                .find(|s| s.down.is_none() && s.video == video)
+            {
                 Some(free) => {
                     free.down = Some(down_key);
                     free.codecs = codecs;
                 }
                 None => {
                     let mid = connection.offered.len().to_string();
-                    connection.offered.push(Offered { mid, video, down: Some(down_key), codecs });
+                    connection.offered.push(Offered {
+                        mid,
+                        video,
+                        down: Some(down_key),
+                        codecs,
+                    });
                 }
             }
         }
@@ -635,7 +832,11 @@ impl Router {
                 }
                 self.retarget_connection(key, now);
             }
-            Err((code, message)) => self.tell(Event::Refused { request, code, message }),
+            Err((code, message)) => self.tell(Event::Refused {
+                request,
+                code,
+                message,
+            }),
         }
     }
 
@@ -646,9 +847,14 @@ impl Router {
         sdp: &str,
         now: Instant,
     ) -> Result<Key, (&'static str, String)> {
-        let key = self.connection_key(id).ok_or(("not_found", format!("no transport {id}")))?;
+        let key = self
+            .connection_key(id)
+            .ok_or(("not_found", format!("no transport {id}")))?;
         let description = parse(sdp, &Limits::default()).map_err(|e| ("sdp_invalid", e.to_string()))?;
-        let connection = self.connections.get(key).ok_or(("not_found", "the transport is gone".to_owned()))?;
+        let connection = self
+            .connections
+            .get(key)
+            .ok_or(("not_found", "the transport is gone".to_owned()))?;
         if !connection.outstanding || (number != 0 && number != connection.offer_id) {
             return Err(("wrong_state", "this answers no offer of ours".to_owned()));
         }
@@ -657,24 +863,45 @@ impl Router {
             port: SCTP_PORT,
             max_message_size: u64::from(MAX_MESSAGE),
         }];
-        sections.extend(connection.offered.iter().map(|s| media_section(s, s.down.and_then(|d| self.outgoing(d)))));
+        sections.extend(
+            connection
+                .offered
+                .iter()
+                .map(|s| media_section(s, s.down.and_then(|d| self.outgoing(d)))),
+        );
         // A client may answer an offer that has grown less than we think: only what it saw counts.
         sections.truncate(description.sections.len().max(1));
         let answered = read_answer(&sections, &description).map_err(|e| ("sdp_invalid", e.to_string()))?;
         self.check_remote(key, &description, None, now)?;
         for section in answered.iter().skip(1) {
-            let down = self.connections.get(key).and_then(|c| c.offered.iter().find(|s| s.mid == section.mid)?.down);
+            let down = self
+                .connections
+                .get(key)
+                .and_then(|c| c.offered.iter().find(|s| s.mid == section.mid)?.down);
             let Some(down_key) = down else { continue };
             let payloads = payloads(&section.codecs);
-            let Some(clock) = payloads.first().map(|p| p.codec.clock_rate()).filter(|_| !section.rejected) else {
-                if let Some((participant, track)) = self.downs.get(down_key).map(|d| (d.participant, d.track)) {
+            let Some(clock) = payloads
+                .first()
+                .map(|p| p.codec.clock_rate())
+                .filter(|_| !section.rejected)
+            else {
+                if let Some((participant, track)) = self.downs.get(down_key).map(|d| (d.participant, d.track))
+                {
                     self.cannot(participant, track, down_key);
                 }
                 continue;
             };
             let extensions = ExtensionMap::new(section.extensions.iter().map(|m| (m.id, m.uri.as_ref())));
             let first_timestamp = self.random() as u32;
-            self.attach(key, down_key, &section.mid, payloads, extensions, clock, first_timestamp);
+            self.attach(
+                key,
+                down_key,
+                &section.mid,
+                payloads,
+                extensions,
+                clock,
+                first_timestamp,
+            );
         }
         if let Some(connection) = self.connections.get_mut(key) {
             connection.outstanding = false;
@@ -687,7 +914,11 @@ fn payloads(codecs: &[CodecLine]) -> Vec<Payload> {
     codecs
         .iter()
         .filter_map(|c| {
-            Some(Payload { codec: Codec::from_name(&c.name)?, payload_type: c.pt, rtx: c.rtx_pt.unwrap_or(0) })
+            Some(Payload {
+                codec: Codec::from_name(&c.name)?,
+                payload_type: c.pt,
+                rtx: c.rtx_pt.unwrap_or(0),
+            })
         })
         .collect()
 }
@@ -696,8 +927,16 @@ fn media_section(section: &Offered, outgoing: Option<Outgoing>) -> OfferedSectio
     OfferedSection::Media {
         mid: section.mid.clone(),
         media: OfferedMedia {
-            kind: if section.video { SectionKind::Video } else { SectionKind::Audio },
-            direction: if outgoing.is_some() { Direction::SendOnly } else { Direction::Inactive },
+            kind: if section.video {
+                SectionKind::Video
+            } else {
+                SectionKind::Audio
+            },
+            direction: if outgoing.is_some() {
+                Direction::SendOnly
+            } else {
+                Direction::Inactive
+            },
             codecs: section.codecs.clone(),
             extensions: SEND.iter().filter_map(|uri| extension::offered(uri)).collect(),
             outgoing,

@@ -65,19 +65,37 @@ impl Rewriter {
     }
 
     /// From now on packets come from `stream`, beginning with this one.
-    pub fn enter(&mut self, stream: u16, source: u64, timestamp: u32, payload: &[u8], vp8: bool, now: Instant) {
+    pub fn enter(
+        &mut self,
+        stream: u16,
+        source: u64,
+        timestamp: u32,
+        payload: &[u8],
+        vp8: bool,
+        now: Instant,
+    ) {
         self.stream = stream;
         self.entered = source;
         let next = self.highest.map_or(FIRST_INDEX, |h| h + 1);
         self.index_shift = next as i64 - source as i64;
         // Time went on while the sources changed: so does the subscriber's clock, by at least one tick.
         let elapsed = self.last_sent.map_or(0, |at| {
-            (now.saturating_duration_since(at).as_micros() as u64 * u64::from(self.clock_rate) / 1_000_000) as u32
+            (now.saturating_duration_since(at).as_micros() as u64 * u64::from(self.clock_rate) / 1_000_000)
+                as u32
         });
-        self.timestamp_shift = self.last_timestamp.wrapping_add(elapsed.max(1)).wrapping_sub(timestamp);
+        self.timestamp_shift = self
+            .last_timestamp
+            .wrapping_add(elapsed.max(1))
+            .wrapping_sub(timestamp);
         if let (true, Some(d)) = (vp8, Descriptor::parse(payload)) {
-            self.picture_shift = self.last_picture.wrapping_add(1).wrapping_sub(d.picture_id.unwrap_or(0));
-            self.tl0_shift = self.last_tl0.wrapping_add(1).wrapping_sub(d.tl0_pic_idx.unwrap_or(0));
+            self.picture_shift = self
+                .last_picture
+                .wrapping_add(1)
+                .wrapping_sub(d.picture_id.unwrap_or(0));
+            self.tl0_shift = self
+                .last_tl0
+                .wrapping_add(1)
+                .wrapping_sub(d.tl0_pic_idx.unwrap_or(0));
             self.key_shift = self.last_key.wrapping_add(1).wrapping_sub(d.key_idx.unwrap_or(0));
         }
     }
@@ -93,7 +111,11 @@ impl Rewriter {
             self.history.resize(HISTORY, Sent::default());
         }
         if let Some(entry) = self.history.get_mut((index % HISTORY as u64) as usize) {
-            *entry = Sent { index, stream: self.stream, source };
+            *entry = Sent {
+                index,
+                stream: self.stream,
+                source,
+            };
         }
         Some(index)
     }
@@ -107,7 +129,9 @@ impl Rewriter {
     /// Writes VP8's numbers over a copied payload.
     #[inline]
     pub fn vp8(&mut self, payload: &mut [u8]) {
-        let Some(d) = Descriptor::parse(payload) else { return };
+        let Some(d) = Descriptor::parse(payload) else {
+            return;
+        };
         let picture = d.picture_id.unwrap_or(0).wrapping_add(self.picture_shift) & 0x7fff;
         let tl0 = d.tl0_pic_idx.unwrap_or(0).wrapping_add(self.tl0_shift);
         let key = d.key_idx.unwrap_or(0).wrapping_add(self.key_shift) & 0x1f;
@@ -125,11 +149,6 @@ impl Rewriter {
             self.last_timestamp = timestamp;
             self.last_sent = Some(now);
         }
-    }
-
-    /// The highest number sent.
-    pub fn highest(&self) -> Option<u64> {
-        self.highest
     }
 
     /// What a subscriber asks for again.

@@ -46,7 +46,9 @@ impl Slot {
     pub fn write_extensions(&self, ids: &ExtensionMap, block: &mut Block) {
         let mut rest = self.passed.as_slice();
         while let [kind, length, tail @ ..] = rest {
-            let Some((value, tail)) = tail.split_at_checked(usize::from(*length)) else { return };
+            let Some((value, tail)) = tail.split_at_checked(usize::from(*length)) else {
+                return;
+            };
             if let Some(id) = PASSED.get(usize::from(*kind)).and_then(|e| ids.id(*e)) {
                 block.push(id, value);
             }
@@ -65,7 +67,10 @@ pub struct Ring {
 impl Ring {
     /// `capacity` packets are kept; memory grows with what really comes.
     pub fn new(capacity: usize) -> Self {
-        Self { slots: Vec::new(), capacity }
+        Self {
+            slots: Vec::new(),
+            capacity,
+        }
     }
 
     /// The slot of a new packet, emptied; `None` when this packet was kept already (a duplicate), or is so old that a newer
@@ -74,7 +79,8 @@ impl Ring {
     pub fn insert(&mut self, index: u64) -> Option<&mut Slot> {
         let at = (index % self.capacity as u64) as usize;
         if at >= self.slots.len() {
-            self.slots.resize_with((at + 1).next_power_of_two().min(self.capacity), Slot::default);
+            self.slots
+                .resize_with((at + 1).next_power_of_two().min(self.capacity), Slot::default);
         }
         let slot = self.slots.get_mut(at)?;
         if slot.used && slot.index >= index {
@@ -90,7 +96,9 @@ impl Ring {
     /// A kept packet.
     #[inline]
     pub fn get(&self, index: u64) -> Option<&Slot> {
-        self.slots.get((index % self.capacity as u64) as usize).filter(|slot| slot.used && slot.index == index)
+        self.slots
+            .get((index % self.capacity as u64) as usize)
+            .filter(|slot| slot.used && slot.index == index)
     }
 }
 

@@ -129,15 +129,26 @@ impl Router {
             }
             Command::CloseRoom { room } => {
                 if let Some(key) = self.room_ids.remove(&room) {
-                    let people = self.rooms.get(key).map(|r| r.participants.clone()).unwrap_or_default();
+                    let people = self
+                        .rooms
+                        .get(key)
+                        .map(|r| r.participants.clone())
+                        .unwrap_or_default();
                     for participant in people {
                         self.remove_participant(participant, now);
                     }
                     self.rooms.remove(key);
                 }
             }
-            Command::AddParticipant { room, participant, identity, rights } => {
-                let Some(&room_key) = self.room_ids.get(&room) else { return };
+            Command::AddParticipant {
+                room,
+                participant,
+                identity,
+                rights,
+            } => {
+                let Some(&room_key) = self.room_ids.get(&room) else {
+                    return;
+                };
                 if self.participant_ids.contains_key(&participant) {
                     return;
                 }
@@ -167,19 +178,37 @@ impl Router {
                     self.remove_participant(key, now);
                 }
             }
-            Command::OpenTransport { participant, transport, role, credentials } => {
+            Command::OpenTransport {
+                participant,
+                transport,
+                role,
+                credentials,
+            } => {
                 self.open_transport(&participant, transport, role, &credentials, now);
             }
-            Command::RemoteOffer { request, transport, sdp, credentials } => {
+            Command::RemoteOffer {
+                request,
+                transport,
+                sdp,
+                credentials,
+            } => {
                 self.remote_offer(request, &transport, &sdp, &credentials, now);
             }
-            Command::RemoteAnswer { request, transport, offer, sdp } => {
+            Command::RemoteAnswer {
+                request,
+                transport,
+                offer,
+                sdp,
+            } => {
                 self.remote_answer(request, &transport, offer, &sdp, now);
             }
             Command::RemoteCandidate { .. } => {
                 // An ICE-lite side learns addresses from checks (RFC 8445 §2.5); a hint changes nothing.
             }
-            Command::RestartIce { transport, credentials } => {
+            Command::RestartIce {
+                transport,
+                credentials,
+            } => {
                 if let Some(&key) = self.connection_ids.get(&transport) {
                     self.restart_ice(key, &credentials, None, now);
                     self.want_offer(key, now);
@@ -199,10 +228,23 @@ impl Router {
                     self.retarget_track(key, now);
                 }
             }
-            Command::Subscribe { participant, track, settings } => self.subscribe(&participant, &track, settings, now),
+            Command::Subscribe {
+                participant,
+                track,
+                settings,
+            } => self.subscribe(&participant, &track, settings, now),
             Command::Unsubscribe { participant, track } => self.unsubscribe(&participant, &track, now),
-            Command::View { participant, track, settings } => self.view(&participant, &track, settings, now),
-            Command::SendData { room, kind, packet, to } => self.send_data(&room, kind, &packet, &to, now),
+            Command::View {
+                participant,
+                track,
+                settings,
+            } => self.view(&participant, &track, settings, now),
+            Command::SendData {
+                room,
+                kind,
+                packet,
+                to,
+            } => self.send_data(&room, kind, &packet, &to, now),
             Command::WatchData { room, on } => {
                 if let Some(room) = self.room_ids.get(&room).and_then(|key| self.rooms.get_mut(*key)) {
                     room.watch_data = on;
@@ -211,24 +253,44 @@ impl Router {
             Command::HoldTopics { room, topics } => self.hold_topics(&room, topics),
             Command::Decide { room, hold, verdict } => self.decide(&room, hold, verdict, now),
             Command::ReplayData { participant, seen } => self.replay_data(&participant, &seen, now),
-            Command::PublishDataTrack { participant, track, handle } => self.publish_data_track(&participant, track, handle),
+            Command::PublishDataTrack {
+                participant,
+                track,
+                handle,
+            } => self.publish_data_track(&participant, track, handle),
             Command::UnpublishDataTrack { track } => self.unpublish_data_track(&track),
-            Command::SubscribeDataTrack { participant, track, handle } => {
+            Command::SubscribeDataTrack {
+                participant,
+                track,
+                handle,
+            } => {
                 self.subscribe_data_track(&participant, &track, handle);
             }
-            Command::UnsubscribeDataTrack { participant, track } => self.unsubscribe_data_track(&participant, &track),
+            Command::UnsubscribeDataTrack { participant, track } => {
+                self.unsubscribe_data_track(&participant, &track)
+            }
             Command::AskStats { request, room } => self.stats(request, &room, now),
         }
     }
 
     /// Takes a datagram (or an RFC 4571 frame) and opens it in place. Returns whether its path is proven to belong to a transport.
-    pub fn handle_packet(&mut self, path: &Path, packet: &mut [u8], now: Instant, egress: &mut impl Egress) -> bool {
-        let Some(&first) = packet.first() else { return false };
+    pub fn handle_packet(
+        &mut self,
+        path: &Path,
+        packet: &mut [u8],
+        now: Instant,
+        egress: &mut impl Egress,
+    ) -> bool {
+        let Some(&first) = packet.first() else {
+            return false;
+        };
         // RFC 9443 §4: what is what, by the first byte.
         match first {
             0..=3 => self.handle_stun(path, packet, now, egress),
             20..=63 => {
-                let Some(&key) = self.paths.get(path) else { return false };
+                let Some(&key) = self.paths.get(path) else {
+                    return false;
+                };
                 if let Some(connection) = self.connections.get_mut(key) {
                     connection.transport.handle_dtls(packet, now);
                 }
@@ -236,7 +298,9 @@ impl Router {
                 true
             }
             128..=191 => {
-                let Some(&key) = self.paths.get(path) else { return false };
+                let Some(&key) = self.paths.get(path) else {
+                    return false;
+                };
                 // RFC 5761 §4: RTCP has types 192–223 in the second byte.
                 if packet.get(1).is_some_and(|kind| (192..=223).contains(kind)) {
                     self.handle_rtcp(key, packet, now);
@@ -252,11 +316,15 @@ impl Router {
     fn handle_stun(&mut self, path: &Path, packet: &[u8], now: Instant, egress: &mut impl Egress) -> bool {
         let key = match self.paths.get(path) {
             // A known path may carry checks of a restarted session: the fragment decides.
-            Some(&known) => ice::addressed_ufrag(packet).map_or(Some(known), |f| self.ufrags.get(&f).copied()),
+            Some(&known) => {
+                ice::addressed_ufrag(packet).map_or(Some(known), |f| self.ufrags.get(&f).copied())
+            }
             None => ice::addressed_ufrag(packet).and_then(|f| self.ufrags.get(&f).copied()),
         };
         let Some(key) = key else { return false };
-        let Some(connection) = self.connections.get_mut(key) else { return false };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return false;
+        };
         let proven = connection.transport.handle_stun(path, packet, now);
         if proven && self.paths.get(path) != Some(&key) {
             connection.paths.push(*path);
@@ -277,7 +345,9 @@ impl Router {
                 break;
             }
             self.timers.pop();
-            let Some(connection) = self.connections.get_mut(key) else { continue };
+            let Some(connection) = self.connections.get_mut(key) else {
+                continue;
+            };
             if connection.timer != Some(at) {
                 continue;
             }
@@ -362,12 +432,24 @@ impl Router {
         self.participants.get_mut(*key)
     }
 
-    fn open_transport(&mut self, participant: &Id, id: Id, role: Role, credentials: &Credentials, now: Instant) {
-        let Some(person_key) = self.participant_key(participant) else { return };
+    fn open_transport(
+        &mut self,
+        participant: &Id,
+        id: Id,
+        role: Role,
+        credentials: &Credentials,
+        now: Instant,
+    ) {
+        let Some(person_key) = self.participant_key(participant) else {
+            return;
+        };
         if self.connection_ids.contains_key(&id) || self.ufrags.contains_key(&credentials.ufrag) {
             return;
         }
-        let ours = ice::Credentials { ufrag: credentials.ufrag.clone(), pwd: credentials.pwd.clone() };
+        let ours = ice::Credentials {
+            ufrag: credentials.ufrag.clone(),
+            pwd: credentials.pwd.clone(),
+        };
         let transport = Transport::new(
             &TransportConfig {
                 identity: &self.config.identity,
@@ -401,12 +483,23 @@ impl Router {
         }
     }
 
-    pub(crate) fn restart_ice(&mut self, key: Key, ours: &Credentials, theirs: Option<&ice::Credentials>, now: Instant) {
+    pub(crate) fn restart_ice(
+        &mut self,
+        key: Key,
+        ours: &Credentials,
+        theirs: Option<&ice::Credentials>,
+        now: Instant,
+    ) {
         if self.ufrags.contains_key(&ours.ufrag) {
             return;
         }
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        let local = ice::Credentials { ufrag: ours.ufrag.clone(), pwd: ours.pwd.clone() };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let local = ice::Credentials {
+            ufrag: ours.ufrag.clone(),
+            pwd: ours.pwd.clone(),
+        };
         connection.transport.restart_ice(&local, theirs, now);
         // The old fragment is answered a while longer; two restarts in a row forget the oldest.
         connection.ufrags.push(local.ufrag.clone());
@@ -419,15 +512,22 @@ impl Router {
     }
 
     fn remove_participant(&mut self, key: Key, now: Instant) {
-        let Some(person) = self.participants.get(key) else { return };
-        let (tracks, downs) = (person.tracks.clone(), person.subscriptions.values().copied().collect::<Vec<_>>());
+        let Some(person) = self.participants.get(key) else {
+            return;
+        };
+        let (tracks, downs) = (
+            person.tracks.clone(),
+            person.subscriptions.values().copied().collect::<Vec<_>>(),
+        );
         for track in tracks {
             self.remove_track(track, now);
         }
         for down in downs {
             self.remove_down(down, now);
         }
-        let Some(person) = self.participants.remove(key) else { return };
+        let Some(person) = self.participants.remove(key) else {
+            return;
+        };
         self.participant_ids.remove(&person.id);
         self.forget_data(key);
         if let Some(room) = self.rooms.get_mut(person.room) {
@@ -439,7 +539,9 @@ impl Router {
     }
 
     fn close_connection(&mut self, key: Key) {
-        let Some(mut connection) = self.connections.remove(key) else { return };
+        let Some(mut connection) = self.connections.remove(key) else {
+            return;
+        };
         connection.transport.close();
         self.connection_ids.remove(&connection.id);
         for ufrag in &connection.ufrags {
@@ -456,19 +558,27 @@ impl Router {
     /// Sends what a transport has to send, tells what it has to tell, and sets its timer.
     pub(crate) fn drive(&mut self, key: Key, now: Instant, egress: &mut impl Egress) {
         loop {
-            let Some(connection) = self.connections.get_mut(key) else { return };
+            let Some(connection) = self.connections.get_mut(key) else {
+                return;
+            };
             while let Some((path, packet)) = connection.transport.poll_transmit() {
                 egress.put(&path, &packet);
             }
-            let Some(event) = connection.transport.poll_event() else { break };
+            let Some(event) = connection.transport.poll_event() else {
+                break;
+            };
             self.on_transport(key, event, now);
         }
         self.schedule(key, now);
     }
 
     pub(crate) fn schedule(&mut self, key: Key, now: Instant) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        let Some(next) = connection.transport.poll_timeout(now) else { return };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let Some(next) = connection.transport.poll_timeout(now) else {
+            return;
+        };
         // A timer that is later than the one set is found when that one fires.
         if connection.timer.is_none_or(|at| next < at) {
             connection.timer = Some(next);
@@ -477,10 +587,12 @@ impl Router {
     }
 
     fn on_transport(&mut self, key: Key, event: TransportEvent, now: Instant) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
         let path = connection.transport.send_path();
         let id = connection.id.clone();
-        let mut state = |state, reason: String| Event::Transport {
+        let state = |state, reason: String| Event::Transport {
             transport: id.clone(),
             state,
             remote: path.map(|p| p.remote),
@@ -497,7 +609,10 @@ impl Router {
                 self.retarget_connection(key, now);
             }
             TransportEvent::Disconnected => {
-                let event = state(TransportState::Disconnected, "no connectivity checks arrive".to_owned());
+                let event = state(
+                    TransportState::Disconnected,
+                    "no connectivity checks arrive".to_owned(),
+                );
                 self.tell(event);
             }
             TransportEvent::Reconnected => {

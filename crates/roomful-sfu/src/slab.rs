@@ -12,7 +12,10 @@ pub struct Slab<T> {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), free: Vec::new() }
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+        }
     }
 }
 
@@ -49,7 +52,10 @@ impl<T> Slab<T> {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.entries.iter().enumerate().filter_map(|(key, slot)| Some((key, slot.as_ref()?)))
+        self.entries
+            .iter()
+            .enumerate()
+            .filter_map(|(key, slot)| Some((key, slot.as_ref()?)))
     }
 
     pub fn keys(&self) -> Vec<Key> {

@@ -22,7 +22,14 @@ pub struct Loudness {
 impl Loudness {
     /// Silence.
     pub fn new(now: Instant) -> Self {
-        Self { since: now, packets: 0, loud: 0, loudest: 127, smoothed: 0.0, active: false }
+        Self {
+            since: now,
+            packets: 0,
+            loud: 0,
+            loudest: 127,
+            smoothed: 0.0,
+            active: false,
+        }
     }
 
     /// A packet's level: 0 loudest … 127 silent.
@@ -40,7 +47,11 @@ impl Loudness {
     pub fn update(&mut self, now: Instant) -> (f32, bool) {
         if now.saturating_duration_since(self.since) >= WINDOW {
             let enough = self.packets > 0 && self.loud * 100 >= self.packets * MIN_ACTIVE_PERCENT;
-            let level = if enough { 10f32.powf(-f32::from(self.loudest) / 20.0) } else { 0.0 };
+            let level = if enough {
+                10f32.powf(-f32::from(self.loudest) / 20.0)
+            } else {
+                0.0
+            };
             self.smoothed += (level - self.smoothed) * 0.5;
             self.active = enough;
             if !enough && self.smoothed < 0.01 {

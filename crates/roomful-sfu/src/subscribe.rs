@@ -14,7 +14,9 @@ const LOWER_AFTER: Duration = Duration::from_secs(5);
 
 impl Router {
     pub(crate) fn publish(&mut self, participant: &Id, spec: TrackSpec, now: Instant) {
-        let Some(owner) = self.participant_key(participant) else { return };
+        let Some(owner) = self.participant_key(participant) else {
+            return;
+        };
         if let Some(&key) = self.track_ids.get(&spec.track) {
             // The same track gains a codec.
             if let Some(track) = self.tracks.get_mut(key).filter(|t| t.owner == owner) {
@@ -22,21 +24,31 @@ impl Router {
             }
             return;
         }
-        let Some(person) = self.participants.get_mut(owner) else { return };
+        let Some(person) = self.participants.get_mut(owner) else {
+            return;
+        };
         if person.tracks.len() >= self.config.max_tracks {
             return;
         }
-        let key = self.tracks.insert(Track::new(owner, person.room, spec.clone(), now));
+        let key = self
+            .tracks
+            .insert(Track::new(owner, person.room, spec.clone(), now));
         person.tracks.push(key);
         self.track_ids.insert(spec.track, key);
     }
 
     pub(crate) fn remove_track(&mut self, key: Key, now: Instant) {
-        let subscribers = self.tracks.get(key).map(|t| t.subscribers.clone()).unwrap_or_default();
+        let subscribers = self
+            .tracks
+            .get(key)
+            .map(|t| t.subscribers.clone())
+            .unwrap_or_default();
         for down in subscribers {
             self.remove_down(down, now);
         }
-        let Some(track) = self.tracks.remove(key) else { return };
+        let Some(track) = self.tracks.remove(key) else {
+            return;
+        };
         self.track_ids.remove(&track.id);
         self.busy.retain(|busy| *busy != key);
         self.fresh.retain(|(fresh, ..)| *fresh != key);
@@ -55,11 +67,16 @@ impl Router {
     }
 
     pub(crate) fn subscribe(&mut self, participant: &Id, track: &Id, settings: ViewSettings, now: Instant) {
-        let (Some(person_key), Some(&track_key)) = (self.participant_key(participant), self.track_ids.get(track)) else {
+        let (Some(person_key), Some(&track_key)) =
+            (self.participant_key(participant), self.track_ids.get(track))
+        else {
             return;
         };
         let (ssrc, rtx) = (self.new_ssrc(), self.new_ssrc());
-        let (Some(person), Some(track)) = (self.participants.get_mut(person_key), self.tracks.get_mut(track_key)) else {
+        let (Some(person), Some(track)) = (
+            self.participants.get_mut(person_key),
+            self.tracks.get_mut(track_key),
+        ) else {
             return;
         };
         if person.room != track.room
@@ -69,7 +86,9 @@ impl Router {
         {
             return;
         }
-        let down = self.downs.insert(Downstream::new(person_key, track_key, settings, ssrc, rtx));
+        let down = self
+            .downs
+            .insert(Downstream::new(person_key, track_key, settings, ssrc, rtx));
         person.subscriptions.insert(track_key, down);
         track.subscribers.push(down);
         let connection = person.downstream;
@@ -80,15 +99,22 @@ impl Router {
     }
 
     pub(crate) fn unsubscribe(&mut self, participant: &Id, track: &Id, now: Instant) {
-        let person = self.participant_key(participant).and_then(|key| self.participants.get(key));
+        let person = self
+            .participant_key(participant)
+            .and_then(|key| self.participants.get(key));
         let track = self.track_ids.get(track);
-        if let Some(&down) = person.zip(track).and_then(|(person, track)| person.subscriptions.get(track)) {
+        if let Some(&down) = person
+            .zip(track)
+            .and_then(|(person, track)| person.subscriptions.get(track))
+        {
             self.remove_down(down, now);
         }
     }
 
     pub(crate) fn remove_down(&mut self, key: Key, now: Instant) {
-        let Some(down) = self.downs.remove(key) else { return };
+        let Some(down) = self.downs.remove(key) else {
+            return;
+        };
         if let Some(person) = self.participants.get_mut(down.participant) {
             person.subscriptions.remove(&down.track);
         }
@@ -116,9 +142,15 @@ impl Router {
     }
 
     pub(crate) fn view(&mut self, participant: &Id, track: &Id, settings: ViewSettings, now: Instant) {
-        let Some(&track_key) = self.track_ids.get(track) else { return };
-        let person = self.participant_key(participant).and_then(|key| self.participants.get(key));
-        let Some(&down_key) = person.and_then(|p| p.subscriptions.get(&track_key)) else { return };
+        let Some(&track_key) = self.track_ids.get(track) else {
+            return;
+        };
+        let person = self
+            .participant_key(participant)
+            .and_then(|key| self.participants.get(key));
+        let Some(&down_key) = person.and_then(|p| p.subscriptions.get(&track_key)) else {
+            return;
+        };
         if let Some(down) = self.downs.get_mut(down_key) {
             down.settings = settings;
         }
@@ -128,8 +160,12 @@ impl Router {
 
     /// Chooses again what one subscription is sent.
     pub(crate) fn retarget(&mut self, key: Key, now: Instant) {
-        let Some(down) = self.downs.get_mut(key) else { return };
-        let Some(track) = self.tracks.get_mut(down.track) else { return };
+        let Some(down) = self.downs.get_mut(key) else {
+            return;
+        };
+        let Some(track) = self.tracks.get_mut(down.track) else {
+            return;
+        };
         down.target = layers::choose(down, track, now);
         if down.target.is_none() {
             down.current = None;
@@ -146,15 +182,23 @@ impl Router {
 
     /// The same for everybody who watches a track.
     pub(crate) fn retarget_track(&mut self, key: Key, now: Instant) {
-        for down in self.tracks.get(key).map(|t| t.subscribers.clone()).unwrap_or_default() {
+        for down in self
+            .tracks
+            .get(key)
+            .map(|t| t.subscribers.clone())
+            .unwrap_or_default()
+        {
             self.retarget(down, now);
         }
     }
 
     /// The same for everything a connection carries.
     pub(crate) fn retarget_connection(&mut self, key: Key, now: Instant) {
-        let downs: Vec<Key> =
-            self.connections.get(key).map(|c| c.downs.values().copied().collect()).unwrap_or_default();
+        let downs: Vec<Key> = self
+            .connections
+            .get(key)
+            .map(|c| c.downs.values().copied().collect())
+            .unwrap_or_default();
         for down in downs {
             if let Some(down) = self.downs.get_mut(down) {
                 down.current = None;
@@ -176,7 +220,9 @@ impl Router {
             watched.iter().zip(told).any(|(now, then)| *now && !then)
         });
         let same = track.told == demand;
-        let Some(track) = self.tracks.get_mut(key) else { return };
+        let Some(track) = self.tracks.get_mut(key) else {
+            return;
+        };
         if same {
             track.lower_at = None;
             return;
@@ -193,8 +239,13 @@ impl Router {
         track.lower_at = None;
         track.told = demand.clone();
         let track_id = track.id.clone();
-        let codecs =
-            demand.into_iter().map(|(codec, watched)| crate::event::Demand { codec, watched }).collect();
-        self.tell(Event::Demand { track: track_id, codecs });
+        let codecs = demand
+            .into_iter()
+            .map(|(codec, watched)| crate::event::Demand { codec, watched })
+            .collect();
+        self.tell(Event::Demand {
+            track: track_id,
+            codecs,
+        });
     }
 }

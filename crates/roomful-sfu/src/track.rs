@@ -64,12 +64,15 @@ impl Stream {
 
     /// Packets came lately.
     pub fn is_alive(&self, now: Instant) -> bool {
-        self.last_packet.is_some_and(|at| now.saturating_duration_since(at) < ALIVE_WITHIN)
+        self.last_packet
+            .is_some_and(|at| now.saturating_duration_since(at) < ALIVE_WITHIN)
     }
 
     /// Whether to ask for a key frame now; asks again until one came.
     pub fn take_key_request(&mut self, now: Instant) -> bool {
-        let due = self.key_asked.is_none_or(|at| now.saturating_duration_since(at) >= KEY_REQUEST_EVERY);
+        let due = self
+            .key_asked
+            .is_none_or(|at| now.saturating_duration_since(at) >= KEY_REQUEST_EVERY);
         let ask = self.key_wanted && due && self.ssrc != 0;
         if ask {
             self.key_asked = Some(now);
@@ -135,14 +138,17 @@ impl Track {
             "f" => Some(2),
             _ => None,
         };
-        let quality = named.map(|l| l.quality).or(by_rid).unwrap_or(if of <= 1 { 2 } else { position.min(2) as u8 });
+        let quality =
+            named
+                .map(|l| l.quality)
+                .or(by_rid)
+                .unwrap_or(if of <= 1 { 2 } else { position.min(2) as u8 });
         let layer = named.or_else(|| self.spec.layers.iter().find(|l| l.quality == quality));
         let layer = layer.or_else(|| self.spec.layers.last().filter(|_| of <= 1));
-        (quality, layer.map_or(0, |l| l.width), layer.map_or(0, |l| l.height))
-    }
-
-    /// Codecs that have arrived or may arrive, first choice first.
-    pub fn stream_at(&self, ssrc: u32) -> Option<usize> {
-        self.streams.iter().position(|s| s.ssrc == ssrc)
+        (
+            quality,
+            layer.map_or(0, |l| l.width),
+            layer.map_or(0, |l| l.height),
+        )
     }
 }

@@ -42,7 +42,14 @@ impl Batch {
     /// For these sockets, by their local address.
     pub fn new(sockets: Vec<(SocketAddr, bool)>) -> Self {
         let messages = sockets.iter().map(|_| Vec::new()).collect();
-        Self { arena: vec![0; ARENA], used: 0, sockets, messages, latest: None, frames: vec![] }
+        Self {
+            arena: vec![0; ARENA],
+            used: 0,
+            sockets,
+            messages,
+            latest: None,
+            frames: vec![],
+        }
     }
 
     /// Hands out everything and begins anew: `send(socket, arena, messages)`.
@@ -60,7 +67,9 @@ impl Batch {
 
     /// Frames for TCP, before [`flush`](Self::flush).
     pub fn frames(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
-        self.frames.iter().filter_map(|(remote, at, length)| Some((*remote, self.arena.get(*at..*at + *length)?)))
+        self.frames
+            .iter()
+            .filter_map(|(remote, at, length)| Some((*remote, self.arena.get(*at..*at + *length)?)))
     }
 }
 

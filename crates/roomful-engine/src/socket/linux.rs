@@ -57,8 +57,10 @@ impl Linux {
 
     pub fn receive(&mut self, mut each: impl FnMut(SocketAddr, &mut [u8])) -> usize {
         for at in 0..BATCH {
-            self.vectors[at] =
-                libc::iovec { iov_base: self.buffers[at].as_mut_ptr().cast(), iov_len: MAX_DATAGRAM };
+            self.vectors[at] = libc::iovec {
+                iov_base: self.buffers[at].as_mut_ptr().cast(),
+                iov_len: MAX_DATAGRAM,
+            };
             let header = &mut self.headers[at].msg_hdr;
             header.msg_name = std::ptr::from_mut(&mut self.names[at]).cast();
             header.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
@@ -67,7 +69,13 @@ impl Linux {
         }
         // SAFETY: every header points at buffers of ours that live through the call, with their sizes.
         let taken = unsafe {
-            libc::recvmmsg(self.fd, self.headers.as_mut_ptr(), BATCH as u32, libc::MSG_DONTWAIT, std::ptr::null_mut())
+            libc::recvmmsg(
+                self.fd,
+                self.headers.as_mut_ptr(),
+                BATCH as u32,
+                libc::MSG_DONTWAIT,
+                std::ptr::null_mut(),
+            )
         };
         let taken = usize::try_from(taken).unwrap_or(0).min(BATCH);
         for at in 0..taken {
@@ -92,10 +100,14 @@ impl Linux {
         self.out_headers.resize_with(count, zeroed);
         self.out_controls.resize(count, Control([0; CONTROL]));
         for (at, message) in messages.iter().enumerate() {
-            let Some(bytes) = arena.get(message.offset..message.offset + message.length) else { return };
+            let Some(bytes) = arena.get(message.offset..message.offset + message.length) else {
+                return;
+            };
             let name_length = name(&message.remote, &mut self.out_names[at]);
-            self.out_vectors[at] =
-                libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+            self.out_vectors[at] = libc::iovec {
+                iov_base: bytes.as_ptr().cast_mut().cast(),
+                iov_len: bytes.len(),
+            };
             let header = &mut self.out_headers[at].msg_hdr;
             *header = zeroed();
             header.msg_name = std::ptr::from_mut(&mut self.out_names[at]).cast();
@@ -112,7 +124,9 @@ impl Linux {
                     (*c).cmsg_level = libc::SOL_UDP;
                     (*c).cmsg_type = libc::UDP_SEGMENT;
                     (*c).cmsg_len = libc::CMSG_LEN(2) as usize;
-                    libc::CMSG_DATA(c).cast::<u16>().write_unaligned(message.segment as u16);
+                    libc::CMSG_DATA(c)
+                        .cast::<u16>()
+                        .write_unaligned(message.segment as u16);
                 }
             }
         }
@@ -121,7 +135,12 @@ impl Linux {
         while done < count {
             // SAFETY: headers point at the arena and at vectors of ours that live through the call.
             let sent = unsafe {
-                libc::sendmmsg(self.fd, self.out_headers.as_mut_ptr().add(done), (count - done) as u32, 0)
+                libc::sendmmsg(
+                    self.fd,
+                    self.out_headers.as_mut_ptr().add(done),
+                    (count - done) as u32,
+                    0,
+                )
             };
             if sent > 0 {
                 done += sent as usize;
@@ -134,7 +153,9 @@ impl Linux {
                     stalls += 1;
                     std::thread::yield_now();
                 }
-                Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE) if messages.get(done).is_some_and(|m| m.count > 1) => {
+                Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE)
+                    if messages.get(done).is_some_and(|m| m.count > 1) =>
+                {
                     // This device does not segment: one by one from now on.
                     self.gso = false;
                     self.one_by_one(arena, &messages[done]);
@@ -147,7 +168,9 @@ impl Linux {
     }
 
     fn one_by_one(&mut self, arena: &[u8], message: &Message) {
-        let bytes = arena.get(message.offset..message.offset + message.length).unwrap_or(&[]);
+        let bytes = arena
+            .get(message.offset..message.offset + message.length)
+            .unwrap_or(&[]);
         let mut storage = zeroed();
         let length = name(&message.remote, &mut storage);
         for datagram in bytes.chunks(message.segment.max(1)) {
@@ -171,7 +194,13 @@ fn gso_works(fd: i32) -> bool {
     let mut length = size_of::<i32>() as libc::socklen_t;
     // SAFETY: value and length live through the call.
     unsafe {
-        libc::getsockopt(fd, libc::SOL_UDP, libc::UDP_SEGMENT, std::ptr::from_mut(&mut value).cast(), &mut length) == 0
+        libc::getsockopt(
+            fd,
+            libc::SOL_UDP,
+            libc::UDP_SEGMENT,
+            std::ptr::from_mut(&mut value).cast(),
+            &mut length,
+        ) == 0
     }
 }
 

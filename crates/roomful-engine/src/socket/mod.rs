@@ -91,7 +91,10 @@ pub fn bind_error(protocol: &'static str, address: SocketAddr, error: &std::io::
 }
 
 fn widen(socket: &UdpSocket) {
-    for (forced, plain) in [(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF), (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)] {
+    for (forced, plain) in [
+        (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF),
+        (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF),
+    ] {
         let set = |option: i32| {
             // SAFETY: the value outlives the call and its size is given.
             unsafe {
@@ -123,8 +126,13 @@ mod tests {
             for address in ["127.0.0.1:0", "[::1]:0"] {
                 let mut socket = Socket::bind(address.parse().unwrap(), portable).unwrap();
                 let peer = UdpSocket::bind(address).unwrap();
-                peer.set_read_timeout(Some(std::time::Duration::from_secs(2))).unwrap();
-                let path = Path { local: socket.local(), remote: peer.local_addr().unwrap(), protocol: Protocol::Udp };
+                peer.set_read_timeout(Some(std::time::Duration::from_secs(2)))
+                    .unwrap();
+                let path = Path {
+                    local: socket.local(),
+                    remote: peer.local_addr().unwrap(),
+                    protocol: Protocol::Udp,
+                };
                 let mut batch = Batch::new(vec![(socket.local(), socket.joins())]);
                 let sizes = [1100, 1100, 1100, 900, 1100, 40, 40, 1];
                 for (n, size) in sizes.into_iter().enumerate() {
@@ -154,6 +162,9 @@ mod tests {
     #[test]
     fn a_taken_port_says_so() {
         let first = Socket::bind("127.0.0.1:0".parse().unwrap(), false).unwrap();
-        assert!(matches!(Socket::bind(first.local(), false), Err(EngineError::PortTaken { .. })));
+        assert!(matches!(
+            Socket::bind(first.local(), false),
+            Err(EngineError::PortTaken { .. })
+        ));
     }
 }

@@ -7,7 +7,9 @@ pub fn receive(socket: &UdpSocket, mut each: impl FnMut(SocketAddr, &mut [u8])) 
     let mut buffer = [0u8; MAX_DATAGRAM];
     let mut taken = 0;
     while taken < BATCH {
-        let Ok((length, remote)) = socket.recv_from(&mut buffer) else { break };
+        let Ok((length, remote)) = socket.recv_from(&mut buffer) else {
+            break;
+        };
         taken += 1;
         if let Some(bytes) = buffer.get_mut(..length) {
             each(remote, bytes);
@@ -18,7 +20,9 @@ pub fn receive(socket: &UdpSocket, mut each: impl FnMut(SocketAddr, &mut [u8])) 
 
 pub fn send(socket: &UdpSocket, arena: &[u8], messages: &[Message]) {
     for message in messages {
-        let bytes = arena.get(message.offset..message.offset + message.length).unwrap_or(&[]);
+        let bytes = arena
+            .get(message.offset..message.offset + message.length)
+            .unwrap_or(&[]);
         for datagram in bytes.chunks(message.segment.max(1)) {
             // A datagram that cannot go now is lost like any other: RTP and SCTP repair that.
             let _ = socket.send_to(datagram, message.remote);

@@ -128,7 +128,12 @@ impl Envelope for LiveKit {
                 (packet::USER, Value::Bytes(body)) => user_address(body, &mut address)?,
                 (packet::STREAM_HEADER, Value::Bytes(body)) => {
                     for field in fields(body) {
-                        if let Field { number: STREAM_TOPIC, value: Value::Bytes(topic), .. } = field? {
+                        if let Field {
+                            number: STREAM_TOPIC,
+                            value: Value::Bytes(topic),
+                            ..
+                        } = field?
+                        {
                             address.topic = text(topic)?;
                         }
                     }
@@ -191,7 +196,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const SENDER: Sender<'static> = Sender { identity: "ada", participant: "PA_a" };
+    const SENDER: Sender<'static> = Sender {
+        identity: "ada",
+        participant: "PA_a",
+    };
 
     fn user_packet(topic: &str, to: &[&str]) -> Vec<u8> {
         let mut body = vec![];
@@ -218,7 +226,11 @@ mod tests {
         assert_eq!(address.identities, ["bob"]);
         let stamped = LiveKit::stamp(&packet, SENDER).unwrap();
         let lossy = String::from_utf8_lossy(&stamped).into_owned();
-        assert!(!lossy.contains("forged") && lossy.matches("PA_a").count() == 2 && lossy.matches("ada").count() == 2);
+        assert!(
+            !lossy.contains("forged")
+                && lossy.matches("PA_a").count() == 2
+                && lossy.matches("ada").count() == 2
+        );
         assert_eq!(LiveKit::address(&stamped), Some(address));
     }
 

@@ -63,13 +63,19 @@ pub struct Data {
 impl Router {
     /// SCTP is up: on a subscriber's transport the server opens the channels (v0).
     pub(crate) fn on_data_ready(&mut self, key: Key, now: Instant) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
         if connection.role != Role::Subscriber {
             return;
         }
         let mut open = |label: &str, ordered, reliability| {
-            let options =
-                ChannelOptions { label: label.to_owned(), protocol: String::new(), ordered, reliability };
+            let options = ChannelOptions {
+                label: label.to_owned(),
+                protocol: String::new(),
+                ordered,
+                reliability,
+            };
             connection.transport.open_channel(options, now)
         };
         let reliable = open(RELIABLE, true, Reliability::Reliable);
@@ -80,7 +86,9 @@ impl Router {
     }
 
     pub(crate) fn on_channel(&mut self, key: Key, channel: ChannelId, options: &ChannelOptions) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
         match options.label.as_str() {
             RELIABLE => connection.reliable = Some(channel),
             LOSSY => connection.lossy = Some(channel),
@@ -88,7 +96,12 @@ impl Router {
             _ => return,
         }
         let participant = connection.participant;
-        if options.label != RELIABLE || self.participants.get(participant).is_none_or(|p| p.downstream != Some(key)) {
+        if options.label != RELIABLE
+            || self
+                .participants
+                .get(participant)
+                .is_none_or(|p| p.downstream != Some(key))
+        {
             return;
         }
         for packet in self.data.early.remove(&participant).unwrap_or_default() {
@@ -97,8 +110,14 @@ impl Router {
     }
 
     pub(crate) fn on_channel_closed(&mut self, key: Key, channel: ChannelId) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        for slot in [&mut connection.reliable, &mut connection.lossy, &mut connection.track_data] {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        for slot in [
+            &mut connection.reliable,
+            &mut connection.lossy,
+            &mut connection.track_data,
+        ] {
             if *slot == Some(channel) {
                 *slot = None;
             }
@@ -106,7 +125,9 @@ impl Router {
     }
 
     pub(crate) fn on_message(&mut self, key: Key, channel: ChannelId, data: &[u8], now: Instant) {
-        let Some(connection) = self.connections.get(key) else { return };
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
         let sender = connection.participant;
         let kind = match Some(channel) {
             c if c == connection.reliable => DataKind::Reliable,
@@ -114,7 +135,11 @@ impl Router {
             c if c == connection.track_data => DataKind::Track,
             _ => return,
         };
-        if !self.participants.get(sender).is_some_and(|p| p.rights.publish_data) {
+        if !self
+            .participants
+            .get(sender)
+            .is_some_and(|p| p.rights.publish_data)
+        {
             self.refused += 1;
             return;
         }
@@ -126,16 +151,44 @@ impl Router {
             self.refused += 1;
             return;
         };
-        if kind == DataKind::Reliable && !self.data.replays.entry(sender).or_default().is_new(address.sequence) {
+        if kind == DataKind::Reliable
+            && !self
+                .data
+                .replays
+                .entry(sender)
+                .or_default()
+                .is_new(address.sequence)
+        {
             return;
         }
-        let Some(person) = self.participants.get(sender) else { return };
-        let stamp = Sender { identity: &person.identity, participant: &person.id };
-        let Some(packet) = LiveKit::stamp(data, stamp) else { return };
+        let Some(person) = self.participants.get(sender) else {
+            return;
+        };
+        let stamp = Sender {
+            identity: &person.identity,
+            participant: &person.id,
+        };
+        let Some(packet) = LiveKit::stamp(data, stamp) else {
+            return;
+        };
         let (room, participant) = (person.room, person.id.clone());
-        let holds = self.data.topics.get(&room).is_some_and(|topics| topics.contains(&address.topic));
+        let holds = self
+            .data
+            .topics
+            .get(&room)
+            .is_some_and(|topics| topics.contains(&address.topic));
         if holds && !address.topic.is_empty() {
-            self.hold(room, participant, Held { sender, kind, packet, address }, now);
+            self.hold(
+                room,
+                participant,
+                Held {
+                    sender,
+                    kind,
+                    packet,
+                    address,
+                },
+                now,
+            );
             return;
         }
         self.relay(room, sender, kind, packet, &address, now);
@@ -144,7 +197,9 @@ impl Router {
     fn hold(&mut self, room: Key, participant: Id, held: Held, now: Instant) {
         while self.data.held.len() >= MAX_HELD {
             // Python is too slow: what waited longest goes on undecided rather than being lost.
-            let Some(oldest) = self.data.order.pop_front() else { break };
+            let Some(oldest) = self.data.order.pop_front() else {
+                break;
+            };
             if let Some((room, held)) = self.data.held.remove(&oldest) {
                 self.relay(room, held.sender, held.kind, held.packet, &held.address, now);
             }
@@ -155,13 +210,21 @@ impl Router {
         self.data.held.insert(number, (room, held));
         self.data.order.push_back(number);
         if let Some(room) = self.rooms.get(room).map(|r| r.id.clone()) {
-            self.tell(Event::DataHeld { room, hold: number, participant, topic, packet });
+            self.tell(Event::DataHeld {
+                room,
+                hold: number,
+                participant,
+                topic,
+                packet,
+            });
         }
     }
 
     pub(crate) fn decide(&mut self, _room: &Id, hold: u64, verdict: Verdict, now: Instant) {
         self.data.order.retain(|n| *n != hold);
-        let Some((room, held)) = self.data.held.remove(&hold) else { return };
+        let Some((room, held)) = self.data.held.remove(&hold) else {
+            return;
+        };
         let packet = match verdict {
             Verdict::Release => held.packet,
             Verdict::Replace(packet) => packet,
@@ -170,10 +233,25 @@ impl Router {
         self.relay(room, held.sender, held.kind, packet, &held.address, now);
     }
 
-    fn relay(&mut self, room_key: Key, sender: Key, kind: DataKind, packet: Vec<u8>, address: &Address, now: Instant) {
-        let Some(room) = self.rooms.get(room_key) else { return };
+    fn relay(
+        &mut self,
+        room_key: Key,
+        sender: Key,
+        kind: DataKind,
+        packet: Vec<u8>,
+        address: &Address,
+        now: Instant,
+    ) {
+        let Some(room) = self.rooms.get(room_key) else {
+            return;
+        };
         let packet: Arc<[u8]> = packet.into();
-        let names: Arc<[String]> = address.identities.iter().chain(&address.participants).cloned().collect();
+        let names: Arc<[String]> = address
+            .identities
+            .iter()
+            .chain(&address.participants)
+            .cloned()
+            .collect();
         let recipients: Vec<Key> = room
             .participants
             .iter()
@@ -182,23 +260,36 @@ impl Router {
             .collect();
         let watched = room.watch_data.then(|| room.id.clone());
         if kind == DataKind::Reliable {
-            self.data.replays.entry(sender).or_default().keep(address.sequence, packet.clone(), names, now);
+            self.data
+                .replays
+                .entry(sender)
+                .or_default()
+                .keep(address.sequence, packet.clone(), names, now);
         }
         for recipient in recipients {
             self.send_to(recipient, kind, &packet);
         }
         if let (Some(room), Some(person)) = (watched, self.participants.get(sender)) {
-            let event = Event::Data { room, participant: person.id.clone(), kind, packet: packet.to_vec() };
+            let event = Event::Data {
+                room,
+                participant: person.id.clone(),
+                kind,
+                packet: packet.to_vec(),
+            };
             self.tell(event);
         }
     }
 
     /// Puts a packet into a participant's channel; it leaves with the next flush.
     fn send_to(&mut self, recipient: Key, kind: DataKind, packet: &Arc<[u8]>) {
-        let Some(person) = self.participants.get(recipient) else { return };
+        let Some(person) = self.participants.get(recipient) else {
+            return;
+        };
         let id = person.id.clone();
         let Some(key) = person.downstream else { return };
-        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
         let channel = match kind {
             DataKind::Reliable => connection.reliable,
             DataKind::Lossy => connection.lossy,
@@ -228,7 +319,9 @@ impl Router {
 
     /// From the server: to everybody, or to some.
     pub(crate) fn send_data(&mut self, room: &Id, kind: DataKind, packet: &[u8], to: &[Id], _now: Instant) {
-        let Some(room) = self.room_key(room).and_then(|key| self.rooms.get(key)) else { return };
+        let Some(room) = self.room_key(room).and_then(|key| self.rooms.get(key)) else {
+            return;
+        };
         let packet: Arc<[u8]> = packet.into();
         let recipients: Vec<Key> = room
             .participants
@@ -249,12 +342,26 @@ impl Router {
 
     /// After a resume: what the participant has not seen, from each sender.
     pub(crate) fn replay_data(&mut self, participant: &Id, seen: &[(Id, u32)], _now: Instant) {
-        let Some(key) = self.participant_key(participant) else { return };
-        let Some(person) = self.participants.get(key) else { return };
+        let Some(key) = self.participant_key(participant) else {
+            return;
+        };
+        let Some(person) = self.participants.get(key) else {
+            return;
+        };
         let mut missed = vec![];
         for (sender, last) in seen {
-            let Some(replay) = self.participant_key(sender).and_then(|s| self.data.replays.get(&s)) else { continue };
-            missed.extend(replay.since(*last).filter(|k| is_for(person, &k.to)).map(|k| k.packet.clone()));
+            let Some(replay) = self
+                .participant_key(sender)
+                .and_then(|s| self.data.replays.get(&s))
+            else {
+                continue;
+            };
+            missed.extend(
+                replay
+                    .since(*last)
+                    .filter(|k| is_for(person, &k.to))
+                    .map(|k| k.packet.clone()),
+            );
         }
         for packet in missed {
             self.send_to(key, DataKind::Reliable, &packet);
@@ -272,11 +379,23 @@ impl Router {
     }
 
     pub(crate) fn publish_data_track(&mut self, participant: &Id, track: Id, handle: u16) {
-        let Some(owner) = self.participant_key(participant) else { return };
-        let Some(person) = self.participants.get(owner) else { return };
+        let Some(owner) = self.participant_key(participant) else {
+            return;
+        };
+        let Some(person) = self.participants.get(owner) else {
+            return;
+        };
         let mine = self.data.tracks.values().filter(|t| t.owner == owner).count();
         if mine < self.config.max_tracks {
-            self.data.tracks.insert(track, DataTrack { room: person.room, owner, handle, subscribers: vec![] });
+            self.data.tracks.insert(
+                track,
+                DataTrack {
+                    room: person.room,
+                    owner,
+                    handle,
+                    subscribers: vec![],
+                },
+            );
         }
     }
 
@@ -285,15 +404,21 @@ impl Router {
     }
 
     pub(crate) fn subscribe_data_track(&mut self, participant: &Id, track: &Id, handle: u16) {
-        let Some(key) = self.participant_key(participant) else { return };
+        let Some(key) = self.participant_key(participant) else {
+            return;
+        };
         let room = self.participants.get(key).map(|p| p.room);
-        let Some(track) = self.data.tracks.get_mut(track).filter(|t| Some(t.room) == room) else { return };
+        let Some(track) = self.data.tracks.get_mut(track).filter(|t| Some(t.room) == room) else {
+            return;
+        };
         track.subscribers.retain(|(who, _)| *who != key);
         track.subscribers.push((key, handle));
     }
 
     pub(crate) fn unsubscribe_data_track(&mut self, participant: &Id, track: &Id) {
-        let Some(key) = self.participant_key(participant) else { return };
+        let Some(key) = self.participant_key(participant) else {
+            return;
+        };
         if let Some(track) = self.data.tracks.get_mut(track) {
             track.subscribers.retain(|(who, _)| *who != key);
         }
@@ -301,10 +426,18 @@ impl Router {
 
     /// A data track's packet: bytes 2–3 are the publisher's handle, which becomes the subscriber's.
     fn relay_track(&mut self, sender: Key, data: &[u8]) {
-        let Some(handle) = data.get(2..4).and_then(|b| b.first_chunk::<2>()).map(|b| u16::from_be_bytes(*b)) else {
+        let Some(handle) = data
+            .get(2..4)
+            .and_then(|b| b.first_chunk::<2>())
+            .map(|b| u16::from_be_bytes(*b))
+        else {
             return;
         };
-        let track = self.data.tracks.values().find(|t| t.owner == sender && t.handle == handle);
+        let track = self
+            .data
+            .tracks
+            .values()
+            .find(|t| t.owner == sender && t.handle == handle);
         let subscribers = track.map(|t| t.subscribers.clone()).unwrap_or_default();
         for (recipient, theirs) in subscribers {
             let mut packet = data.to_vec();
@@ -322,7 +455,13 @@ impl Router {
         for track in self.data.tracks.values_mut() {
             track.subscribers.retain(|(who, _)| *who != key);
         }
-        let gone: Vec<u64> = self.data.held.iter().filter(|(_, (_, h))| h.sender == key).map(|(n, _)| *n).collect();
+        let gone: Vec<u64> = self
+            .data
+            .held
+            .iter()
+            .filter(|(_, (_, h))| h.sender == key)
+            .map(|(n, _)| *n)
+            .collect();
         for number in gone {
             self.data.held.remove(&number);
             self.data.order.retain(|n| *n != number);
@@ -332,7 +471,11 @@ impl Router {
     /// Counters of a room as JSON; ids and numbers only, so nothing needs escaping.
     pub(crate) fn stats(&mut self, request: u64, room: &Id, _now: Instant) {
         let Some(room) = self.room_key(room).and_then(|key| self.rooms.get(key)) else {
-            self.tell(Event::Refused { request, code: "not_found", message: format!("no room {room}") });
+            self.tell(Event::Refused {
+                request,
+                code: "not_found",
+                message: format!("no room {room}"),
+            });
             return;
         };
         let people: Vec<String> = room
@@ -348,7 +491,11 @@ impl Router {
                     .map(|(t, s)| {
                         format!(
                             r#"{{"track":"{}","codec":"{}","quality":{},"received":{},"lost":{}}}"#,
-                            t.id, s.codec.name(), s.quality, s.stats.received(), s.stats.lost()
+                            t.id,
+                            s.codec.name(),
+                            s.quality,
+                            s.stats.received(),
+                            s.stats.lost()
                         )
                     })
                     .collect();
@@ -357,17 +504,27 @@ impl Router {
                     .values()
                     .filter_map(|d| self.downs.get(*d))
                     .filter_map(|d| Some((d, self.tracks.get(d.track)?)))
-                    .map(|(d, t)| format!(r#"{{"track":"{}","packets":{},"bytes":{}}}"#, t.id, d.packets, d.octets))
+                    .map(|(d, t)| {
+                        format!(
+                            r#"{{"track":"{}","packets":{},"bytes":{}}}"#,
+                            t.id, d.packets, d.octets
+                        )
+                    })
                     .collect();
                 format!(
                     r#"{{"participant":"{}","streams":[{}],"sent":[{}]}}"#,
-                    p.id, tracks.join(","), sent.join(",")
+                    p.id,
+                    tracks.join(","),
+                    sent.join(",")
                 )
             })
             .collect();
         let json = format!(
             r#"{{"forwarded":{},"received":{},"refused":{},"participants":[{}]}}"#,
-            self.forwarded, self.received, self.refused, people.join(",")
+            self.forwarded,
+            self.received,
+            self.refused,
+            people.join(",")
         );
         self.tell(Event::Stats { request, json });
     }

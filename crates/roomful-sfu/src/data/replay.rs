@@ -47,10 +47,18 @@ impl Replay {
             return;
         }
         self.bytes += packet.len();
-        self.kept.push_back(Kept { sequence, packet, to, at: now });
+        self.kept.push_back(Kept {
+            sequence,
+            packet,
+            to,
+            at: now,
+        });
         while self.kept.len() > MAX_PACKETS
             || self.bytes > MAX_BYTES
-            || self.kept.front().is_some_and(|k| now.saturating_duration_since(k.at) > MAX_AGE)
+            || self
+                .kept
+                .front()
+                .is_some_and(|k| now.saturating_duration_since(k.at) > MAX_AGE)
         {
             let Some(old) = self.kept.pop_front() else { return };
             self.bytes -= old.packet.len();
@@ -80,7 +88,10 @@ mod tests {
             assert!(replay.is_new(n) && !replay.is_new(n));
             replay.keep(n, Arc::from(&b"x"[..]), Arc::from(vec![]), now);
         }
-        assert_eq!(replay.since(1990).map(|k| k.sequence).collect::<Vec<_>>(), (1991..=2000).collect::<Vec<_>>());
+        assert_eq!(
+            replay.since(1990).map(|k| k.sequence).collect::<Vec<_>>(),
+            (1991..=2000).collect::<Vec<_>>()
+        );
         assert_eq!(replay.since(0).count(), MAX_PACKETS);
         replay.keep(2001, Arc::from(vec![0u8; MAX_BYTES]), Arc::from(vec![]), now);
         assert_eq!(replay.since(0).count(), 1);
