@@ -1,0 +1,135 @@
+"""What ships: the engine, the hooks and every edge, made from the settings by explicit arguments. Called by `app.roomful`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from roomful import __version__
+from roomful._native.media import Engine, EngineError
+from roomful.app.running import Edge, EdgeMaker, Running
+from roomful.app.secret_files import Secrets, fresh, kept
+from roomful.auth.grant import Grant, VideoGrant
+from roomful.auth.token import sign
+from roomful.config.settings import DEV_KEYS, Settings
+from roomful.core.errors import ConfigError
+from roomful.edge.join.endpoint import JoinEndpoint, JoinSettings
+from roomful.edge.web import endpoint as web
+from roomful.plugins.hooks import UserHooks
+from roomful.service.clock import WallClock
+from roomful.service.directory import Directory
+from roomful.service.ids import RandomIds
+
+WEB_APP = Path(__file__).parent.parent / "web"
+PAGE_TOKEN_S = 600
+"""A page's token is for joining now; the server refreshes it while its holder stays."""
+PROGRAM_TOKEN_S = 6 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the settings name, completed by what this server made."""
+
+    keys: dict[str, str]
+    secrets: Secrets
+
+    def token(self, grant: Grant, ttl_s: int) -> str:
+        """Signed with the first key."""
+        key, secret = next(iter(self.keys.items()))
+        return sign(grant, key=key, secret=secret, now_s=int(time.time()), ttl_s=ttl_s)
+
+
+def credentials(settings: Settings) -> Credentials:
+    """Raises ConfigError (`data_dir`), but not in dev mode, where new secrets for each start will do."""
+    try:
+        secrets = kept(settings.data_dir)
+    except ConfigError:
+        if not settings.dev:
+            raise
+        secrets = fresh()
+    keys = dict(settings.keys) or (dict(DEV_KEYS) if settings.dev else {secrets.api_key: secrets.api_secret})
+    return Credentials(keys, secrets)
+
+
+def room_grant(*, room: str, identity: str, name: str, admin: bool, create: bool) -> Grant:
+    """May join, publish, subscribe and change its own metadata."""
+    video = VideoGrant(
+        room_join=True,
+        room=room,
+        room_admin=admin,
+        room_create=create,
+        can_publish=True,
+        can_subscribe=True,
+        can_publish_data=True,
+        can_update_own_metadata=True,
+    )
+    return Grant(identity=identity, name=name, video=video)
+
+
+def native_engine(settings: Settings) -> Engine:
+    """Raises ConfigError (`port_taken` …)."""
+    try:
+        return Engine(
+            addresses=settings.bind,
+            announced=settings.node_ips,
+            udp_port=settings.rtc_udp_port,
+            tcp_port=settings.rtc_tcp_port,
+            threads=settings.threads,
+            codecs=settings.codecs,
+            max_tracks=settings.policy.max_tracks,
+        )
+    except EngineError as error:
+        if error.code == "port_taken":
+            text = f"{error}; choose others with --rtc-udp-port and --rtc-tcp-port"
+            raise ConfigError(text, code="port_taken") from None
+        raise ConfigError(f"the media engine did not start: {error}") from None
+
+
+def start_parts(settings: Settings, known: Credentials, hooks: UserHooks) -> Running:
+    """Everything, running in this event loop. Raises ConfigError."""
+    running = Running(
+        native=native_engine(settings),
+        policy=settings.policy,
+        clock=WallClock(),
+        ids=RandomIds(),
+        hooks=hooks,
+        edges=edges(settings, known),
+    )
+    running.start()
+    return running
+
+
+def edges(settings: Settings, known: Credentials) -> list[EdgeMaker]:
+    """In order of their routes: the web app's files take every path that is left."""
+
+    def join(directory: Directory) -> Edge:
+        def token_for(identity: str, name: str, room: str, host: bool) -> str:
+            grant = room_grant(room=room, identity=identity, name=name, admin=host, create=host or settings.dev)
+            return known.token(grant, PAGE_TOKEN_S)
+
+        door = JoinSettings(
+            secret=known.secrets.identity_secret.encode(),
+            host_key=known.secrets.host_key,
+            anybody_makes_rooms=settings.dev,
+            version=__version__,
+            https_port=settings.https_port,
+        )
+        return Edge(routes=tuple(JoinEndpoint(directory, door, token_for).routes()))
+
+    def files(_: Directory) -> Edge:
+        return Edge(routes=tuple(web.routes(WEB_APP)))
+
+    return [join, files]
+
+
+def for_tests(data_dir: Path) -> Settings:
+    """Loopback, free ports, the development key."""
+    return replace(
+        Settings(dev=True, data_dir=data_dir),
+        bind=("127.0.0.1",),
+        port=0,
+        https_port=None,
+        rtc_udp_port=0,
+        rtc_tcp_port=None,
+    )

@@ -1,0 +1,181 @@
+"""`Roomful`: the server as a user's own program meets it: hooks, a mountable ASGI application, or a whole server.
+
+It collects what the user says, and starts `app.running` when it is first needed. Nothing here knows a protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from starlette.types import ASGIApp
+
+from roomful.app.gateway import Gateway
+from roomful.app.listen import Listener, bind
+from roomful.app.parts import PROGRAM_TOKEN_S, Credentials, credentials, room_grant, start_parts
+from roomful.app.running import Running
+from roomful.config.settings import Settings
+from roomful.core.commands import Leave
+from roomful.core.errors import NotFound
+from roomful.core.events import LeaveReason
+from roomful.core.participant import Participant
+from roomful.edge.livekit.data_message import decode, encode
+from roomful.plugins.hooks import DataHook, JoinHook, LeaveHook, PublishHook, RoomHook, UserHooks
+
+H = TypeVar("H", bound=Callable[..., object])
+
+
+class Roomful:
+    """A server. `Roomful(dev=True)` takes any setting of `roomful.config.settings.Settings` by its name.
+
+    Register hooks before it starts. Hooks may be sync (then quick: they run in the event loop) or async.
+    """
+
+    def __init__(self, settings: Settings | None = None, **changes: Any) -> None:
+        """Raises TypeError for a setting that does not exist."""
+        self.settings = replace(settings or Settings(), **changes)
+        self.hooks = UserHooks(self.settings.policy.hook_deadline_s, decode)
+        self._credentials: Credentials | None = None
+        self._running: Running | None = None
+        self._listeners: list[Listener] = []
+
+    # Hooks
+
+    def on_join(self, hook: JoinHook) -> JoinHook:
+        """`hook(request)` lets in (None, True, or `request.change(...)`) or refuses (False, `raise request.refuse(why)`).
+
+        An error in it, or no answer within the deadline, refuses.
+        """
+        self.hooks.on_join.append(hook)
+        return hook
+
+    def on_leave(self, hook: LeaveHook) -> LeaveHook:
+        """`hook(room, participant)`, of everybody who had come."""
+        self.hooks.on_leave.append(hook)
+        return hook
+
+    def on_publish(self, hook: PublishHook) -> PublishHook:
+        """`hook(room, participant, track)`"""
+        self.hooks.on_publish.append(hook)
+        return hook
+
+    def on_data(self, hook: DataHook) -> DataHook:
+        """`hook(room_name, participant, message)`, of data packets people send to each other."""
+        self.hooks.on_data.append(hook)
+        return hook
+
+    def on_room_started(self, hook: RoomHook) -> RoomHook:
+        """`hook(room)`"""
+        self.hooks.on_room_started.append(hook)
+        return hook
+
+    def on_room_ended(self, hook: RoomHook) -> RoomHook:
+        """`hook(room)`"""
+        self.hooks.on_room_ended.append(hook)
+        return hook
+
+    # What a program may ask and do, in the event loop's thread
+
+    def rooms(self) -> tuple[str, ...]:
+        """Names of the rooms there are."""
+        return tuple(actor.info.name for actor in self._running.directory.list()) if self._running else ()
+
+    def participants(self, room: str) -> tuple[Participant, ...]:
+        """Everybody in a room, hidden ones too; empty when there is no such room."""
+        actor = self._running.directory.get(room) if self._running else None
+        return actor.participants() if actor else ()
+
+    async def remove(self, room: str, identity: str) -> None:
+        """Throws somebody out. Raises NotFound."""
+        actor = self._require().directory.require(room)
+        if (participant := actor.by_identity(identity)) is None:
+            raise NotFound("no such participant", code="participant_not_found")
+        await actor.ask(Leave(participant.sid, LeaveReason.REMOVED))
+
+    async def close_room(self, room: str) -> None:
+        """Ends a room for everybody. Raises NotFound."""
+        await self._require().directory.delete(room)
+
+    def send(
+        self, room: str, payload: bytes, *, topic: str = "", reliable: bool = True, to: tuple[str, ...] = ()
+    ) -> None:
+        """A data packet from the server; `to` holds identities, empty for everybody. Raises NotFound."""
+        directory = self._require().directory
+        actor = directory.require(room)
+        people = [actor.by_identity(identity) for identity in to]
+        sids = tuple(one.sid for one in people if one is not None)
+        if sids or not to:
+            packet = encode(payload, topic, reliable=reliable, packet_id=directory.ids.transport(), to=to)
+            actor.send_data(packet, "reliable" if reliable else "lossy", sids)
+
+    def token(self, *, room: str, identity: str, name: str = "", admin: bool = False) -> str:
+        """A token that any LiveKit SDK takes here, for six hours."""
+        grant = room_grant(room=room, identity=identity, name=name, admin=admin, create=admin)
+        return self.credentials.token(grant, PROGRAM_TOKEN_S)
+
+    @property
+    def credentials(self) -> Credentials:
+        """Keys and secrets, read when they are first needed. Raises ConfigError (`data_dir`)."""
+        if self._credentials is None:
+            self._credentials = credentials(self.settings)
+        return self._credentials
+
+    # Running inside somebody's application
+
+    def asgi(self) -> ASGIApp:
+        """For `app.mount("/", roomful.asgi())`, or any ASGI server. Starts with the first request or the lifespan."""
+        return Gateway(self._ready, self.stop)
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncGenerator[None]:
+        """For `FastAPI(lifespan=roomful.lifespan)`: a mounted application gets no lifespan of its own."""
+        await self._ready()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def _ready(self) -> ASGIApp:
+        if self._running is None:
+            # Nothing is awaited here, so that two first requests cannot start two servers.
+            self._running = start_parts(self.settings, self.credentials, self.hooks)
+        return self._running.asgi
+
+    def _require(self) -> Running:
+        if self._running is None:
+            raise NotFound("the server is not running", code="room_not_found")
+        return self._running
+
+    # Running on its own
+
+    async def start(self) -> None:
+        """Binds and listens. Raises ConfigError (`port_taken` …)."""
+        settings = self.settings
+        sockets = bind(settings.bind, settings.port, flag="--port")
+        asgi = self.asgi()
+        await self._ready()
+        self._listeners.append(Listener(asgi, sockets))
+        for listener in self._listeners:
+            await listener.start()
+
+    @property
+    def port(self) -> int:
+        """The plain port that is listened on."""
+        return self._listeners[0].port
+
+    async def stop(self) -> None:
+        """Clients are told, then all ends."""
+        running, self._running = self._running, None
+        if running is not None:
+            await running.stop()
+        listeners, self._listeners = self._listeners, []
+        await asyncio.gather(*(listener.stop() for listener in listeners))
+
+    def run(self) -> int:
+        """Serves until SIGINT or SIGTERM; the exit status."""
+        from roomful.app.serve import serve
+
+        return asyncio.run(serve(self))

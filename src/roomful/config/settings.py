@@ -1,0 +1,52 @@
+"""Every setting by one name, as immutable values. Filled by `config.load` or by a program, read by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from roomful.core.policy import Policy
+
+DEV_KEYS: Mapping[str, str] = {"devkey": "secret"}
+"""LiveKit's development key, so that its tutorials work."""
+
+
+def default_data_dir() -> Path:
+    """`$XDG_DATA_HOME/roomful` or `~/.local/share/roomful`, decided by the caller's environment."""
+    return Path.home() / ".local" / "share" / "roomful"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    urls: tuple[str, ...] = ()
+    api_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Defaults are those of `roomful serve`."""
+
+    dev: bool = False
+    """Key `devkey`, secret `secret`, and everybody makes rooms."""
+    bind: tuple[str, ...] = ("0.0.0.0", "::")
+    port: int = 7880
+    https_port: int | None = 7443
+    """None for no https."""
+    rtc_udp_port: int = 7882
+    """The first media thread's; thread n has port + n. 0 for any free ones."""
+    rtc_tcp_port: int | None = 7881
+    """ICE-TCP; None for none."""
+    threads: int = 1
+    node_ips: tuple[str, ...] = ()
+    """Addresses that clients are told; empty for those that are bound."""
+    keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """API key → secret; empty outside `dev` for one made and kept in the data directory."""
+    data_dir: Path = field(default_factory=default_data_dir)
+    codecs: tuple[str, ...] = ("opus", "red", "pcmu", "pcma", "vp8", "h264", "vp9", "av1", "h265")
+    policy: Policy = field(default_factory=Policy)
+    webhook: Webhook = field(default_factory=Webhook)
+    region: str = ""
+    log_level: str = "info"
+    portable_sockets: bool = False
+    """The portable media path where Linux's own would serve."""
