@@ -1,1 +1,32 @@
-//! PyO3 conversion and nothing else: one submodule for each of media, hub and rtc.
+//! PyO3 conversion and nothing else: one submodule for each part of Rust that Python uses. Decides nothing, keeps nothing.
+mod commands;
+mod events;
+mod fields;
+mod media;
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+/// `roomful._native`
+#[pymodule]
+mod _native {
+    use super::*;
+
+    /// `roomful._native.media`
+    #[pymodule]
+    mod media {
+        use super::*;
+
+        #[pymodule_export]
+        use crate::media::{Engine, EngineError};
+
+        #[pymodule_init]
+        fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+            module.add("COMMANDS", PyTuple::new(module.py(), crate::commands::NAMES)?)?;
+            module.add("EVENTS", PyTuple::new(module.py(), crate::events::NAMES)?)?;
+            // So that `from roomful._native.media import Engine` finds it, as it finds a module of Python's.
+            let modules = module.py().import("sys")?.getattr("modules")?;
+            modules.set_item("roomful._native.media", module)
+        }
+    }
+}

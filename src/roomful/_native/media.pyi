@@ -84,19 +84,21 @@ class Engine:
         udp_port: int = 0,
         tcp_port: int | None = None,
         threads: int = 1,
-        codecs: Sequence[str] = ("opus", "red", "vp8", "h264", "vp9", "av1"),
+        codecs: Sequence[str] | None = None,
         max_tracks: int = 64,
         max_subscriptions: int = 1024,
+        portable: bool | None = None,
     ) -> Engine:
         """Binds and starts. Raises EngineError (`config`, `port_taken`, `os`).
 
-        addresses: IP addresses to bind.
+        addresses: IP addresses to bind; `0.0.0.0` and `::` stand for all of the machine's.
         announced: IP addresses that clients are told; empty for those that are bound.
         udp_port: the first thread's; thread n has udp_port + n. 0 for any free ones.
-        tcp_port: ICE-TCP (RFC 6544), None for none.
+        tcp_port: ICE-TCP (RFC 6544), counted like udp_port; None for none.
         threads: each has its rooms, and a UDP port for each address.
-        codecs: may be published; first choice first.
+        codecs: may be published, first choice first (`vp8`, `opus`, `red` …); None for all that are known.
         max_tracks, max_subscriptions: of one participant.
+        portable: plain socket calls in place of batches and GSO; None chooses by the system.
         """
 
     def fileno(self) -> int:
