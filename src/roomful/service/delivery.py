@@ -5,7 +5,7 @@ Used by `service.actor` only. It knows mailboxes, never sockets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from roomful.core.events import (
     DataHandles,
@@ -34,8 +34,6 @@ class Member:
     """role → `TP_…`"""
     pending: dict[str, Participant] = field(default_factory=dict[str, Participant])
     behind: list[Item] = field(default_factory=list[Item])
-    sections: SectionsWanted | None = None
-    """The last wish, repeated to somebody who comes back."""
     detached_at_ms: int | None = None
     media_lost_at_ms: int | None = None
 
@@ -78,14 +76,10 @@ class Delivery:
 
     def put(self, member: Member, item: Item) -> None:
         """One item in its order."""
-        if isinstance(item, SectionsWanted):
-            member.sections = item
         if member.mailbox is None:
             return
         if (member.pending or member.behind) and isinstance(item, _AFTER_PARTICIPANTS):
-            if isinstance(item, SectionsWanted | SpeakersChanged):
-                member.behind = [other for other in member.behind if type(other) is not type(item)]
-            member.behind.append(item)
+            _join_line(member.behind, item)
             self._dirty[member.sid] = member
             return
         self._send(member, item)
@@ -115,8 +109,6 @@ class Delivery:
             member.mailbox.close(Left(LeaveReason.STATE_MISMATCH))
         member.mailbox = mailbox
         member.detached_at_ms = None
-        if member.sections is not None:
-            self.put(member, member.sections)
 
     def remove(self, sid: str) -> None:
         """Forgets a member; its mailbox ends."""
@@ -129,3 +121,15 @@ class Delivery:
     def _send(self, member: Member, item: Item) -> None:
         if member.mailbox is not None and not member.mailbox.put(item) and member.mailbox.overflowed:
             self.overflowed.append(member.sid)
+
+
+def _join_line(line: list[Item], item: Item) -> None:
+    """Loudness replaces older loudness; wishes for more sections add up; the rest waits in order."""
+    for at, other in enumerate(line):
+        if isinstance(item, SpeakersChanged) and isinstance(other, SpeakersChanged):
+            line[at] = item
+            return
+        if isinstance(item, SectionsWanted) and isinstance(other, SectionsWanted):
+            line[at] = replace(item, audios=other.audios + item.audios, videos=other.videos + item.videos)
+            return
+    line.append(item)
