@@ -62,14 +62,18 @@ class Mailbox:
             self._wake.clear()
         return items
 
-    async def get(self) -> Item | None:
-        """The next item; None when it is closed and empty."""
+    async def ready(self) -> bool:
+        """Waits until there is something to take; False when it is closed and empty."""
         while not self._items:
             if self._closed:
-                return None
+                return False
             self._wake.clear()
             await self._wake.wait()
-        return self._items.popleft()
+        return True
+
+    async def get(self) -> Item | None:
+        """The next item; None when it is closed and empty."""
+        return self._items.popleft() if await self.ready() else None
 
     def __aiter__(self) -> Mailbox:
         return self
