@@ -138,6 +138,7 @@ impl Router {
                         self.remove_participant(participant, now);
                     }
                     self.rooms.remove(key);
+                    self.forget_room_data(key);
                 }
             }
             Command::AddParticipant {
@@ -251,7 +252,7 @@ impl Router {
                 }
             }
             Command::HoldTopics { room, topics } => self.hold_topics(&room, topics),
-            Command::Decide { room, hold, verdict } => self.decide(&room, hold, verdict, now),
+            Command::Decide { hold, verdict, .. } => self.decide(hold, verdict, now),
             Command::ReplayData { participant, seen } => self.replay_data(&participant, &seen, now),
             Command::PublishDataTrack {
                 participant,

@@ -1,4 +1,6 @@
-//! What the data plane must know of a packet, whoever's packet it is.
+//! What the data plane must know of a packet, whosever packet it is.
+
+use crate::command::DataKind;
 
 /// A packet's address and stamp.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +13,10 @@ pub struct Address {
     pub sequence: u32,
     /// What it is about; empty when it does not say.
     pub topic: String,
+    /// Id of the stream that it opens, continues or ends; empty for none.
+    pub stream: String,
+    /// Ends that stream.
+    pub ends: bool,
 }
 
 /// Who sends, as everybody shall see it.
@@ -27,6 +33,6 @@ pub trait Envelope {
     /// Reads the address; `None` for a packet that is malformed or that no client may send.
     fn address(packet: &[u8]) -> Option<Address>;
 
-    /// The packet with its sender written over at every place that names one.
-    fn stamp(packet: &[u8], sender: Sender<'_>) -> Option<Vec<u8>>;
+    /// The packet with its sender, and the channel it came by, written over at every place that names them.
+    fn stamp(packet: &[u8], kind: DataKind, sender: Sender<'_>) -> Option<Vec<u8>>;
 }

@@ -2,8 +2,10 @@
 //!
 //! Knows the [`Envelope`] trait; `livekit` is the one way of writing packets there is.
 mod envelope;
+mod hold;
 pub mod livekit;
 mod replay;
+mod tracks;
 
 pub use envelope::{Address, Envelope, Sender};
 pub use replay::Replay;
@@ -14,37 +16,49 @@ use crate::event::Event;
 use crate::room::Participant;
 use crate::router::Router;
 use crate::slab::Key;
+use hold::{Follow, Holds, Item};
 use livekit::LiveKit;
 use roomful_rtc::dcep::{ChannelOptions, Reliability};
 use roomful_rtc::sctp::{ChannelId, SendError};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 const RELIABLE: &str = "_reliable";
 const LOSSY: &str = "_lossy";
 const TRACK: &str = "_data_track";
-/// Packets of one room that wait for Python.
-const MAX_HELD: usize = 1000;
 /// A lossy channel with so much waiting drops.
 const LOSSY_BACKLOG: usize = 256 << 10;
 /// Reliable packets that a participant's channel has not opened for yet.
 const MAX_EARLY: usize = 256;
+/// And bytes of them.
+const MAX_EARLY_BYTES: usize = 1 << 20;
 
+/// A packet on its way.
 struct Held {
+    room: Key,
     sender: Key,
     kind: DataKind,
     packet: Vec<u8>,
     address: Address,
 }
 
-/// A published data track.
-struct DataTrack {
-    room: Key,
-    owner: Key,
-    handle: u16,
-    /// Subscriber and the handle it knows.
-    subscribers: Vec<(Key, u16)>,
+impl Item for Held {
+    fn sender(&self) -> Key {
+        self.sender
+    }
+
+    fn stream(&self) -> &str {
+        &self.address.stream
+    }
+
+    fn ends(&self) -> bool {
+        self.address.ends
+    }
+
+    fn size(&self) -> usize {
+        self.packet.len()
+    }
 }
 
 /// The data plane's state.
@@ -52,11 +66,11 @@ struct DataTrack {
 pub struct Data {
     replays: HashMap<Key, Replay>,
     topics: HashMap<Key, Vec<String>>,
-    held: HashMap<u64, (Key, Held)>,
-    order: VecDeque<u64>,
-    next_hold: u64,
-    tracks: HashMap<Id, DataTrack>,
+    holds: Holds<Held>,
+    tracks: tracks::DataTracks,
     early: HashMap<Key, Vec<Arc<[u8]>>>,
+    /// Participants that were told of as slow readers and have not caught up.
+    slow: HashSet<Key>,
     dirty: Vec<Key>,
 }
 
@@ -168,47 +182,40 @@ impl Router {
             identity: &person.identity,
             participant: &person.id,
         };
-        let Some(packet) = LiveKit::stamp(data, stamp) else {
+        let Some(packet) = LiveKit::stamp(data, kind, stamp) else {
             return;
         };
         let (room, participant) = (person.room, person.id.clone());
-        let holds = self
-            .data
-            .topics
-            .get(&room)
-            .is_some_and(|topics| topics.contains(&address.topic));
-        if holds && !address.topic.is_empty() {
-            self.hold(
-                room,
-                participant,
-                Held {
-                    sender,
-                    kind,
-                    packet,
-                    address,
-                },
-                now,
-            );
+        let chosen = !address.topic.is_empty()
+            && self
+                .data
+                .topics
+                .get(&room)
+                .is_some_and(|topics| topics.contains(&address.topic));
+        let packet = Held {
+            room,
+            sender,
+            kind,
+            packet,
+            address,
+        };
+        if chosen {
+            self.hold(participant, packet, now);
             return;
         }
-        self.relay(room, sender, kind, packet, &address, now);
+        match self.data.holds.follow(packet) {
+            Follow::Pass(packet) => self.relay(packet, now),
+            Follow::Waits(late) => late.into_iter().for_each(|packet| self.relay(packet, now)),
+            Follow::Dropped => {}
+        }
     }
 
-    fn hold(&mut self, room: Key, participant: Id, held: Held, now: Instant) {
-        while self.data.held.len() >= MAX_HELD {
-            // Python is too slow: what waited longest goes on undecided rather than being lost.
-            let Some(oldest) = self.data.order.pop_front() else {
-                break;
-            };
-            if let Some((room, held)) = self.data.held.remove(&oldest) {
-                self.relay(room, held.sender, held.kind, held.packet, &held.address, now);
-            }
+    fn hold(&mut self, participant: Id, held: Held, now: Instant) {
+        let (room, topic, packet) = (held.room, held.address.topic.clone(), held.packet.clone());
+        let (number, late) = self.data.holds.hold(held);
+        for packet in late {
+            self.relay(packet, now);
         }
-        self.data.next_hold += 1;
-        let number = self.data.next_hold;
-        let (topic, packet) = (held.address.topic.clone(), held.packet.clone());
-        self.data.held.insert(number, (room, held));
-        self.data.order.push_back(number);
         if let Some(room) = self.rooms.get(room).map(|r| r.id.clone()) {
             self.tell(Event::DataHeld {
                 room,
@@ -220,29 +227,37 @@ impl Router {
         }
     }
 
-    pub(crate) fn decide(&mut self, _room: &Id, hold: u64, verdict: Verdict, now: Instant) {
-        self.data.order.retain(|n| *n != hold);
-        let Some((room, held)) = self.data.held.remove(&hold) else {
+    pub(crate) fn decide(&mut self, hold: u64, verdict: Verdict, now: Instant) {
+        if verdict == Verdict::Drop {
+            self.data.holds.discard(hold);
+            return;
+        }
+        let Some((mut first, behind)) = self.data.holds.release(hold) else {
             return;
         };
-        let packet = match verdict {
-            Verdict::Release => held.packet,
-            Verdict::Replace(packet) => packet,
-            Verdict::Drop => return,
-        };
-        self.relay(room, held.sender, held.kind, packet, &held.address, now);
+        if let Verdict::Replace(packet) = verdict {
+            // Python may have changed whom it is for; the sender's count stays, for the replay.
+            let sequence = first.address.sequence;
+            if let Some(address) = LiveKit::address(&packet) {
+                first.address = Address { sequence, ..address };
+            }
+            first.packet = packet;
+        }
+        self.relay(first, now);
+        for packet in behind {
+            self.relay(packet, now);
+        }
     }
 
-    fn relay(
-        &mut self,
-        room_key: Key,
-        sender: Key,
-        kind: DataKind,
-        packet: Vec<u8>,
-        address: &Address,
-        now: Instant,
-    ) {
-        let Some(room) = self.rooms.get(room_key) else {
+    fn relay(&mut self, held: Held, now: Instant) {
+        let Held {
+            room,
+            sender,
+            kind,
+            packet,
+            address,
+        } = held;
+        let Some(room) = self.rooms.get(room) else {
             return;
         };
         let packet: Arc<[u8]> = packet.into();
@@ -280,41 +295,50 @@ impl Router {
         }
     }
 
-    /// Puts a packet into a participant's channel; it leaves with the next flush.
+    /// Puts a packet into a participant's channel; it leaves with the next flush. A reliable one waits for its channel to open.
     fn send_to(&mut self, recipient: Key, kind: DataKind, packet: &Arc<[u8]>) {
+        if self.put(recipient, kind, packet) || kind != DataKind::Reliable {
+            return;
+        }
+        let early = self.data.early.entry(recipient).or_default();
+        let bytes: usize = early.iter().map(|packet| packet.len()).sum();
+        if early.len() < MAX_EARLY && bytes + packet.len() <= MAX_EARLY_BYTES {
+            early.push(packet.clone());
+        }
+    }
+
+    /// False when the participant's channel is not open yet.
+    fn put(&mut self, recipient: Key, kind: DataKind, packet: &[u8]) -> bool {
         let Some(person) = self.participants.get(recipient) else {
-            return;
+            return true;
         };
-        let id = person.id.clone();
-        let Some(key) = person.downstream else { return };
+        let Some(key) = person.downstream else { return true };
         let Some(connection) = self.connections.get_mut(key) else {
-            return;
+            return true;
         };
         let channel = match kind {
             DataKind::Reliable => connection.reliable,
             DataKind::Lossy => connection.lossy,
             DataKind::Track => connection.track_data,
         };
-        let Some(channel) = channel else {
-            if kind == DataKind::Reliable {
-                let early = self.data.early.entry(recipient).or_default();
-                if early.len() < MAX_EARLY {
-                    early.push(packet.clone());
-                }
-            }
-            return;
-        };
+        let Some(channel) = channel else { return false };
         if kind != DataKind::Reliable && connection.transport.buffered(channel) > LOSSY_BACKLOG {
-            return;
+            return true;
         }
         let result = connection.transport.send_data(channel, true, packet);
         if !connection.data_waiting {
             connection.data_waiting = true;
             self.data.dirty.push(key);
         }
-        if result == Err(SendError::Backpressure) && kind == DataKind::Reliable {
-            self.tell(Event::SlowReader { participant: id });
+        if kind == DataKind::Reliable {
+            let participant = person.id.clone();
+            if result != Err(SendError::Backpressure) {
+                self.data.slow.remove(&recipient);
+            } else if self.data.slow.insert(recipient) {
+                self.tell(Event::SlowReader { participant });
+            }
         }
+        true
     }
 
     /// From the server: to everybody, or to some.
@@ -338,6 +362,11 @@ impl Router {
         if let Some(key) = self.room_key(room) {
             self.data.topics.insert(key, topics);
         }
+    }
+
+    /// Keys are used again, so nothing of a closed room may stay.
+    pub(crate) fn forget_room_data(&mut self, room: Key) {
+        self.data.topics.remove(&room);
     }
 
     /// After a resume: what the participant has not seen, from each sender.
@@ -378,94 +407,12 @@ impl Router {
         }
     }
 
-    pub(crate) fn publish_data_track(&mut self, participant: &Id, track: Id, handle: u16) {
-        let Some(owner) = self.participant_key(participant) else {
-            return;
-        };
-        let Some(person) = self.participants.get(owner) else {
-            return;
-        };
-        let mine = self.data.tracks.values().filter(|t| t.owner == owner).count();
-        if mine < self.config.max_tracks {
-            self.data.tracks.insert(
-                track,
-                DataTrack {
-                    room: person.room,
-                    owner,
-                    handle,
-                    subscribers: vec![],
-                },
-            );
-        }
-    }
-
-    pub(crate) fn unpublish_data_track(&mut self, track: &Id) {
-        self.data.tracks.remove(track);
-    }
-
-    pub(crate) fn subscribe_data_track(&mut self, participant: &Id, track: &Id, handle: u16) {
-        let Some(key) = self.participant_key(participant) else {
-            return;
-        };
-        let room = self.participants.get(key).map(|p| p.room);
-        let Some(track) = self.data.tracks.get_mut(track).filter(|t| Some(t.room) == room) else {
-            return;
-        };
-        track.subscribers.retain(|(who, _)| *who != key);
-        track.subscribers.push((key, handle));
-    }
-
-    pub(crate) fn unsubscribe_data_track(&mut self, participant: &Id, track: &Id) {
-        let Some(key) = self.participant_key(participant) else {
-            return;
-        };
-        if let Some(track) = self.data.tracks.get_mut(track) {
-            track.subscribers.retain(|(who, _)| *who != key);
-        }
-    }
-
-    /// A data track's packet: bytes 2–3 are the publisher's handle, which becomes the subscriber's.
-    fn relay_track(&mut self, sender: Key, data: &[u8]) {
-        let Some(handle) = data
-            .get(2..4)
-            .and_then(|b| b.first_chunk::<2>())
-            .map(|b| u16::from_be_bytes(*b))
-        else {
-            return;
-        };
-        let track = self
-            .data
-            .tracks
-            .values()
-            .find(|t| t.owner == sender && t.handle == handle);
-        let subscribers = track.map(|t| t.subscribers.clone()).unwrap_or_default();
-        for (recipient, theirs) in subscribers {
-            let mut packet = data.to_vec();
-            if let Some(slot) = packet.get_mut(2..4) {
-                slot.copy_from_slice(&theirs.to_be_bytes());
-            }
-            self.send_to(recipient, DataKind::Track, &packet.into());
-        }
-    }
-
     pub(crate) fn forget_data(&mut self, key: Key) {
         self.data.replays.remove(&key);
         self.data.early.remove(&key);
-        self.data.tracks.retain(|_, t| t.owner != key);
-        for track in self.data.tracks.values_mut() {
-            track.subscribers.retain(|(who, _)| *who != key);
-        }
-        let gone: Vec<u64> = self
-            .data
-            .held
-            .iter()
-            .filter(|(_, (_, h))| h.sender == key)
-            .map(|(n, _)| *n)
-            .collect();
-        for number in gone {
-            self.data.held.remove(&number);
-            self.data.order.retain(|n| *n != number);
-        }
+        self.data.slow.remove(&key);
+        self.data.tracks.forget(key);
+        self.data.holds.forget(key);
     }
 
     /// Counters of a room as JSON; ids and numbers only, so nothing needs escaping.
