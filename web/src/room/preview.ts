@@ -50,7 +50,7 @@ export class Preview {
       this.set({ cameraProblem: 'insecure', microphoneProblem: 'insecure' })
       return
     }
-    navigator.mediaDevices.addEventListener('devicechange', this.list)
+    navigator.mediaDevices.addEventListener('devicechange', this.listAgain)
     this.set({ asking: true })
     await Promise.all([
       this.current.choice.audio ? this.start('audio') : null,
@@ -62,7 +62,7 @@ export class Preview {
 
   close(): void {
     this.closed = true
-    if ('mediaDevices' in navigator) navigator.mediaDevices.removeEventListener('devicechange', this.list)
+    if ('mediaDevices' in navigator) navigator.mediaDevices.removeEventListener('devicechange', this.listAgain)
     this.stop('audio')
     this.stop('video')
   }
@@ -125,7 +125,9 @@ export class Preview {
     for (const track of stream?.getTracks() ?? []) track.stop()
   }
 
-  private readonly list = async (): Promise<void> => {
+  private readonly listAgain = (): void => void this.list()
+
+  private async list(): Promise<void> {
     if (!('mediaDevices' in navigator)) return
     const all = await navigator.mediaDevices.enumerateDevices().catch(() => [])
     const of = (kind: DeviceKind): { id: string; label: string }[] =>

@@ -104,6 +104,8 @@ export class LiveSession implements RoomSession {
 
   async sendChat(text: string): Promise<boolean> {
     try {
+      // Deprecated there in favour of text streams, but the one form every LiveKit client hears as chat.
+      // eslint-disable-next-line @typescript-eslint/no-deprecated
       await this.room.localParticipant.sendChatMessage(text)
       return true
     } catch {

@@ -14,6 +14,7 @@ export function ago(at_ms: number, now_ms: number, language: string): string {
   return format.format(0, 'minute')
 }
 
-export function clock(at_ms: number, language: string): string {
-  return new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' }).format(at_ms)
+/** Hours and minutes as the reader's system writes them, which the page's language does not tell (en: 12 or 24 hours). */
+export function clock(at_ms: number): string {
+  return new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' }).format(at_ms)
 }

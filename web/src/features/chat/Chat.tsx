@@ -1,7 +1,7 @@
 /** The chat: messages, newest at the end and in view unless the reader scrolled up, and the field to write in. */
 
 import { useLayoutEffect, useRef, useState, type ReactNode } from 'react'
-import { useLanguage, useT } from '../../i18n'
+import { useT } from '../../i18n'
 import { useChat } from '../../room/hooks'
 import type { ChatLine } from '../../room/snapshot'
 import { Button } from '../../ui/Button'
@@ -73,12 +73,11 @@ function follows(before: ChatLine | undefined, line: ChatLine): boolean {
 
 function Line({ line, headed }: { line: ChatLine; headed: boolean }): ReactNode {
   const t = useT()
-  const language = useLanguage()
   const name = line.isLocal ? t.room.you : line.name || t.chat.unknown
   return (
     <li className={line.isLocal ? 'line own' : 'line'} data-headed={headed} data-testid="chat-line">
       <p className={headed ? 'line-head' : 'visually-hidden'}>
-        <bdi>{name}</bdi> <time dateTime={new Date(line.at).toISOString()}>{clock(line.at, language)}</time>
+        <bdi>{name}</bdi> <time dateTime={new Date(line.at).toISOString()}>{clock(line.at)}</time>
       </p>
       <p className="bubble" dir="auto">
         {parts(line.text).map((part, index) =>

@@ -13,7 +13,9 @@ import { useSize } from './useSize'
 
 /** Tiles at once; the last place tells of the others. */
 const MOST_TILES = 25
-const MOST_STRIP = 12
+/** A tile of the strip with its gap, in CSS px: its height beside a screen, its width below one (stage.css). */
+const STRIP_TALL = 141
+const STRIP_WIDE = 108
 
 export function Stage({ onInvite }: { onInvite: () => void }): ReactNode {
   const t = useT()
@@ -78,10 +80,13 @@ const ALONE_WORDS = 118
 
 function Strip({ people }: { people: readonly ParticipantView[] }): ReactNode {
   const t = useT()
-  const shown = visible(people, MOST_STRIP)
+  const place = useRef<HTMLUListElement>(null)
+  const { width, height } = useSize(place)
+  const places = Math.max(1, Math.floor((height > width ? height / STRIP_TALL : width / STRIP_WIDE) + 0.06))
+  const shown = visible(people, people.length > places ? Math.max(1, places - 1) : places)
   const hidden = people.length - shown.length
   return (
-    <ul className="strip">
+    <ul className="strip" ref={place}>
       {shown.map((person) => (
         <Tile key={person.identity} person={person} />
       ))}

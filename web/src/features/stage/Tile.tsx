@@ -3,7 +3,7 @@
 import { memo, type ReactNode } from 'react'
 import { useT } from '../../i18n'
 import type { ParticipantView } from '../../room/snapshot'
-import { Avatar } from '../../ui/Avatar'
+import { Avatar, tint } from '../../ui/Avatar'
 import { Icon } from '../../ui/Icon'
 import { QualityDot } from './QualityDot'
 import { TrackVideo } from './TrackVideo'
@@ -19,7 +19,7 @@ export const Tile = memo(function Tile({ person, size }: TileProps): ReactNode {
   const state = [person.micOn ? t.room.unmuted : t.room.muted, person.speaking ? t.room.speaking : ''].filter(Boolean)
   return (
     <li
-      className="tile"
+      className={`tile tint-${tint(person.identity || person.name)}`}
       style={size}
       data-testid="tile"
       data-identity={person.identity}
