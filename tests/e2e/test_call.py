@@ -8,7 +8,7 @@ import pytest
 from conftest import Enter
 from people import Person, everyone_sees_everyone, until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio]
 
 
 async def test_two_chromiums_see_and_hear_each_other(enter: Enter) -> None:

@@ -14,7 +14,7 @@ from conftest import Enter, Server
 from livekit import api, rtc
 from people import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio]
 
 
 def token(identity: str, room: str, **grants: bool) -> str:

@@ -42,6 +42,11 @@ impl Outbox {
         }
     }
 
+    /// Wakes the reader without news.
+    pub fn nudge(&self) {
+        self.wake.wake();
+    }
+
     /// Takes everything.
     pub fn drain(&self) -> Vec<Event> {
         self.wake.clear();

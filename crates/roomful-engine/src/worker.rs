@@ -29,6 +29,7 @@ pub struct Worker {
 impl Worker {
     /// Runs until it is told to stop.
     pub fn run(mut self) {
+        let _last = LastWord(self.outbox.clone());
         let mut batch = Batch::new(self.sockets.iter().map(|s| (s.local(), s.joins())).collect());
         while !self.stop.load(Ordering::Acquire) {
             self.wait();
@@ -124,5 +125,14 @@ impl Worker {
         unsafe {
             libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, millis);
         }
+    }
+}
+
+/// Whoever waits for news hears of the thread's end, however it ends.
+struct LastWord(Arc<Outbox>);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        self.0.nudge();
     }
 }

@@ -96,6 +96,7 @@ pub struct Transport {
     checked: Option<Path>,
     connected: bool,
     ended: bool,
+    silent: bool,
     deadline: Instant,
     heard: Instant,
     outbox: VecDeque<(Path, Vec<u8>)>,
@@ -123,6 +124,7 @@ impl Transport {
             checked: None,
             connected: false,
             ended: false,
+            silent: false,
             deadline: now + CONNECT_WITHIN,
             heard: now,
             outbox: VecDeque::new(),
@@ -378,8 +380,14 @@ impl Transport {
                         self.events.push_back(TransportEvent::PathChanged(path));
                     }
                 }
-                IceEvent::Disconnected => self.events.push_back(TransportEvent::Disconnected),
-                IceEvent::Connected if self.connected => self.events.push_back(TransportEvent::Reconnected),
+                IceEvent::Disconnected => {
+                    self.silent = true;
+                    self.events.push_back(TransportEvent::Disconnected);
+                }
+                // The first connection is told by DTLS, when media can flow.
+                IceEvent::Connected if std::mem::take(&mut self.silent) && self.connected => {
+                    self.events.push_back(TransportEvent::Reconnected);
+                }
                 IceEvent::Connected => {}
             }
         }
