@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from roomful import __version__
@@ -31,7 +31,7 @@ PROGRAM_TOKEN_S = 6 * 3600
 class Credentials:
     """What the settings name, completed by what this server made."""
 
-    keys: dict[str, str]
+    keys: dict[str, str] = field(repr=False)
     secrets: Secrets
 
     def token(self, grant: Grant, ttl_s: int) -> str:

@@ -156,7 +156,12 @@ class Roomful:
         settings = self.settings
         sockets = bind(settings.bind, settings.port, flag="--port")
         asgi = self.asgi()
-        await self._ready()
+        try:
+            await self._ready()
+        except BaseException:
+            for one in sockets:
+                one.close()
+            raise
         self._listeners.append(Listener(asgi, sockets))
         for listener in self._listeners:
             await listener.start()

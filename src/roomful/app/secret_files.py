@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -20,9 +20,9 @@ FILE = "secrets.json"
 @dataclass(frozen=True, slots=True)
 class Secrets:
     api_key: str
-    api_secret: str
-    host_key: str
-    identity_secret: str
+    api_secret: str = field(repr=False)
+    host_key: str = field(repr=False)
+    identity_secret: str = field(repr=False)
 
 
 def fresh() -> Secrets:
@@ -40,19 +40,20 @@ def kept(data_dir: Path) -> Secrets:
     path = data_dir / FILE
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path.exists():
+            return _read(path)
+        # Created whole and private, or not at all: two processes may start at once.
+        made = fresh()
+        new = path.with_suffix(f".{secrets.token_hex(8)}.new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(asdict(made), file, indent=1)
         try:
-            # Created whole and private, or not at all: two processes may start at once.
-            made = fresh()
-            new = path.with_suffix(f".{os.getpid()}.new")
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(asdict(made), file, indent=1)
-            try:
-                os.link(new, path)
-            finally:
-                new.unlink()
+            os.link(new, path)
         except FileExistsError:
             return _read(path)
+        finally:
+            new.unlink()
     except OSError as error:
         raise ConfigError(
             f"the data directory {data_dir} cannot be used: {error.strerror}; choose another with --data-dir",
