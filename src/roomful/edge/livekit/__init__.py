@@ -1,0 +1,1 @@
+"""LiveKit's protocol: signaling at `/rtc` and `/rtc/v1`, Twirp at `/twirp/`, agent workers at `/agent`."""
