@@ -77,6 +77,19 @@ class _Server(uvicorn.Server):
         yield
 
 
+def without_missing_ipv6(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Leaves out `::` where the system has no IPv6; an address somebody named stays, and fails with its reason."""
+    given = tuple(addresses)
+    if "::" not in given or len(given) == 1:
+        return given
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return tuple(one for one in given if one != "::")
+    return given
+
+
 def bind(addresses: Iterable[str], port: int, *, flag: str) -> list[socket.socket]:
     """Listening TCP sockets. Raises ConfigError, which names the holder of a taken port and the flag that moves it."""
     bound: list[socket.socket] = []
@@ -160,6 +173,8 @@ class Listener:
     async def stop(self) -> None:
         """No new connections; those that are there have `END_S` to end."""
         if self._task is None:
+            for one in self._sockets:
+                one.close()
             return
         self._server.should_exit = True
         done, _ = await asyncio.wait((self._task,), timeout=END_S + 1)

@@ -113,7 +113,7 @@ def edges(settings: Settings, known: Credentials) -> list[EdgeMaker]:
             host_key=known.secrets.host_key,
             anybody_makes_rooms=settings.dev,
             version=__version__,
-            https_port=settings.https_port,
+            https_port=settings.https_port if settings.beyond_loopback else None,
         )
         return Edge(routes=tuple(JoinEndpoint(directory, door, token_for).routes()))
 

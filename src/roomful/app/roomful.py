@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from starlette.types import ASGIApp
 
 from roomful.app.gateway import Gateway
-from roomful.app.listen import Listener, bind
+from roomful.app.listen import Listener, bind, without_missing_ipv6
 from roomful.app.parts import PROGRAM_TOKEN_S, Credentials, credentials, room_grant, start_parts
 from roomful.app.running import Running
 from roomful.config.settings import Settings
@@ -23,6 +24,8 @@ from roomful.core.errors import NotFound
 from roomful.core.events import LeaveReason
 from roomful.core.participant import Participant
 from roomful.edge.livekit.data_message import decode, encode
+from roomful.https.addresses import certified_names
+from roomful.https.store import certificates
 from roomful.plugins.hooks import DataHook, JoinHook, LeaveHook, PublishHook, RoomHook, UserHooks
 
 H = TypeVar("H", bound=Callable[..., object])
@@ -36,11 +39,14 @@ class Roomful:
 
     def __init__(self, settings: Settings | None = None, **changes: Any) -> None:
         """Raises TypeError for a setting that does not exist."""
-        self.settings = replace(settings or Settings(), **changes)
+        chosen = replace(settings or Settings(), **changes)
+        self.settings = replace(chosen, bind=without_missing_ipv6(chosen.bind))
         self.hooks = UserHooks(self.settings.policy.hook_deadline_s, decode)
         self._credentials: Credentials | None = None
         self._running: Running | None = None
         self._listeners: list[Listener] = []
+        self.https_host = ""
+        """This machine on its network, as an address bar takes it."""
 
     # Hooks
 
@@ -152,24 +158,36 @@ class Roomful:
     # Running on its own
 
     async def start(self) -> None:
-        """Binds and listens. Raises ConfigError (`port_taken` …)."""
-        settings = self.settings
-        sockets = bind(settings.bind, settings.port, flag="--port")
+        """Binds and listens. Raises ConfigError (`port_taken`, `data_dir` …)."""
         asgi = self.asgi()
         try:
+            self._open_listeners(asgi)
             await self._ready()
+            for listener in self._listeners:
+                await listener.start()
         except BaseException:
-            for one in sockets:
-                one.close()
+            await self.stop()
             raise
-        self._listeners.append(Listener(asgi, sockets))
-        for listener in self._listeners:
-            await listener.start()
+
+    def _open_listeners(self, asgi: ASGIApp) -> None:
+        settings = self.settings
+        self._listeners.append(Listener(asgi, bind(settings.bind, settings.port, flag="--port")))
+        if settings.https_port is not None and settings.beyond_loopback:
+            names = certified_names(settings.bind)
+            tls = certificates(settings.data_dir, names, datetime.now(UTC)).context()
+            sockets = bind(settings.bind, settings.https_port, flag="--https-port")
+            self._listeners.append(Listener(asgi, sockets, tls))
+            self.https_host = f"[{names[0]}]" if ":" in names[0] else names[0]
 
     @property
     def port(self) -> int:
         """The plain port that is listened on."""
         return self._listeners[0].port
+
+    @property
+    def https_port(self) -> int | None:
+        """The https port that is listened on; None on loopback, or when it is switched off."""
+        return self._listeners[1].port if len(self._listeners) > 1 else None
 
     async def stop(self) -> None:
         """Clients are told, then all ends."""
