@@ -45,6 +45,7 @@ fn errors_name_the_line_and_what_was_expected() {
             "each mid once",
         ),
         ("v=0\ns=a\u{b}b\n", 2, "no control characters"),
+        ("v=0\ns=a\u{7f}b\n", 2, "no control characters"),
         ("v=0\nm=video 9 P 96\na=rid:x both\n", 3, "rid:<id> send or recv"),
         (
             "v=0\nm=video 9 P 96\na=setup:now\n",

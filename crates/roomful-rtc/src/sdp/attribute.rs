@@ -1,4 +1,5 @@
 //! The attributes of a section (RFC 8866 §6 and the documents named below), one small reader for each. Called by `parse` only.
+use super::codec_attribute::{codec_lines, feedback, fmtp, rtpmap};
 use super::extension;
 use super::model::*;
 use super::parse::Fault;
@@ -9,9 +10,8 @@ const MAX_GROUPS: usize = 64;
 const MAX_RIDS: usize = 32;
 const MAX_EXTMAPS: usize = 64;
 const MAX_FINGERPRINTS: usize = 8;
-const MAX_CODECS: usize = 128;
 /// ICE user fragments and passwords (RFC 8839 §5.4), mids, rids: nobody needs more.
-const MAX_TOKEN: usize = 256;
+pub(super) const MAX_TOKEN: usize = 256;
 
 /// A section whose lines are still being read.
 pub(super) struct Open {
@@ -98,46 +98,6 @@ pub(super) fn open(session: &Section, value: &str) -> Result<Open, Fault> {
     })
 }
 
-fn codec_lines(formats: &str) -> Result<Vec<CodecLine>, Fault> {
-    let mut codecs: Vec<CodecLine> = Vec::new();
-    for word in formats.split_ascii_whitespace() {
-        let pt = payload_type(word)?;
-        if codecs.iter().any(|codec| codec.pt == pt) {
-            continue;
-        }
-        if codecs.len() >= MAX_CODECS {
-            return Err(Fault::TooMany {
-                what: "codecs",
-                limit: MAX_CODECS,
-            });
-        }
-        let (name, clock_rate) = static_codec(pt);
-        let (fmtp, feedback) = (String::new(), Feedback::default());
-        let name = name.to_owned();
-        codecs.push(CodecLine {
-            pt,
-            name,
-            clock_rate,
-            channels: 1,
-            fmtp,
-            feedback,
-            rtx_pt: None,
-        });
-    }
-    Ok(codecs)
-}
-
-/// Payload types that need no `rtpmap` (RFC 3551 §6), as far as WebRTC uses them.
-fn static_codec(pt: u8) -> (&'static str, u32) {
-    match pt {
-        0 => ("PCMU", 8000),
-        8 => ("PCMA", 8000),
-        9 => ("G722", 8000),
-        13 => ("CN", 8000),
-        _ => ("", 0),
-    }
-}
-
 /// Ends a section: binds RTX to its codecs, drops payload types without a name, numbers a section without a mid.
 pub(super) fn close(open: Open, index: usize) -> Section {
     let Open { mut section, rtx, .. } = open;
@@ -216,7 +176,7 @@ pub(super) fn read(open: &mut Open, name: &str, value: &str) -> Result<(), Fault
         "rtcp-rsize" => section.rtcp_rsize = true,
         "bundle-only" => section.bundle_only = true,
         "rtpmap" => rtpmap(section, value)?,
-        "fmtp" => fmtp(open, value)?,
+        "fmtp" => fmtp(section, &mut open.rtx, value)?,
         "rtcp-fb" => feedback(section, value)?,
         "ssrc" => ssrc(section, value)?,
         "ssrc-group" => ssrc_group(section, value)?,
@@ -252,7 +212,7 @@ pub(super) fn bandwidth(section: &mut Section, value: &str) {
     }
 }
 
-fn push<T>(list: &mut Vec<T>, item: T, what: &'static str, limit: usize) -> Result<(), Fault> {
+pub(super) fn push<T>(list: &mut Vec<T>, item: T, what: &'static str, limit: usize) -> Result<(), Fault> {
     if list.len() >= limit {
         return Err(Fault::TooMany { what, limit });
     }
@@ -266,93 +226,6 @@ fn token(value: &str, expected: &'static str) -> Result<String, Fault> {
         return Err(Fault::Expected(expected));
     }
     Ok(value.to_owned())
-}
-
-fn payload_type(word: &str) -> Result<u8, Fault> {
-    word.parse()
-        .ok()
-        .filter(|pt| *pt <= 127)
-        .ok_or(Fault::Expected("a payload type from 0 to 127"))
-}
-
-/// Splits `<payload type> <rest>`.
-fn typed<'v>(value: &'v str, expected: &'static str) -> Result<(u8, &'v str), Fault> {
-    let (pt, rest) = value.trim().split_once(' ').ok_or(Fault::Expected(expected))?;
-    Ok((payload_type(pt)?, rest.trim()))
-}
-
-fn codec_mut(section: &mut Section, pt: u8) -> Option<&mut CodecLine> {
-    section.codecs.iter_mut().find(|codec| codec.pt == pt)
-}
-
-/// `a=rtpmap:<pt> <name>/<clock>[/<channels>]` (RFC 8866 §6.6).
-fn rtpmap(section: &mut Section, value: &str) -> Result<(), Fault> {
-    const SHAPE: &str = "rtpmap:<payload type> <name>/<clock rate>[/<channels>]";
-    let (pt, rest) = typed(value, SHAPE)?;
-    let mut parts = rest.split('/');
-    let name = parts
-        .next()
-        .filter(|name| !name.is_empty() && name.len() <= MAX_TOKEN);
-    let name = name.ok_or(Fault::Expected(SHAPE))?;
-    let clock_rate = parts
-        .next()
-        .and_then(|rate| rate.trim().parse().ok())
-        .ok_or(Fault::Expected(SHAPE))?;
-    let channels = match parts.next() {
-        Some(word) => word
-            .trim()
-            .parse()
-            .ok()
-            .filter(|n| *n > 0)
-            .ok_or(Fault::Expected(SHAPE))?,
-        None => 1,
-    };
-    if let Some(codec) = codec_mut(section, pt) {
-        name.clone_into(&mut codec.name);
-        codec.clock_rate = clock_rate;
-        codec.channels = channels;
-    }
-    Ok(())
-}
-
-/// `a=fmtp:<pt> <parameters>` (RFC 8866 §6.15), `apt=` of RTX (RFC 4588 §8.1).
-fn fmtp(open: &mut Open, value: &str) -> Result<(), Fault> {
-    let (pt, rest) = typed(value, "fmtp:<payload type> <parameters>")?;
-    if let Some(apt) = super::fmtp::parameter(rest, "apt") {
-        push(
-            &mut open.rtx,
-            (pt, payload_type(apt)?),
-            "retransmission formats",
-            MAX_CODECS,
-        )?;
-    }
-    if let Some(codec) = codec_mut(&mut open.section, pt) {
-        rest.clone_into(&mut codec.fmtp);
-    }
-    Ok(())
-}
-
-/// `a=rtcp-fb:<pt or *> <what>` (RFC 4585 §4.2).
-fn feedback(section: &mut Section, value: &str) -> Result<(), Fault> {
-    let (pt, what) = value
-        .trim()
-        .split_once(' ')
-        .ok_or(Fault::Expected("rtcp-fb:<payload type or *> <kind of feedback>"))?;
-    let mut feedback = Feedback::default();
-    match what.trim() {
-        "nack" => feedback.nack = true,
-        "nack pli" => feedback.pli = true,
-        "ccm fir" => feedback.fir = true,
-        "goog-remb" => feedback.remb = true,
-        "transport-cc" => feedback.transport_cc = true,
-        _ => return Ok(()),
-    }
-    let all = pt == "*";
-    let pt = if all { 0 } else { payload_type(pt)? };
-    for codec in section.codecs.iter_mut().filter(|codec| all || codec.pt == pt) {
-        codec.feedback = codec.feedback.or(feedback);
-    }
-    Ok(())
 }
 
 /// `a=extmap:<id>[/<direction>] <uri> [<attributes>]` (RFC 8285 §5). A second use of an id is passed over.

@@ -9,6 +9,7 @@
 mod attribute;
 pub mod candidate;
 pub mod codec;
+mod codec_attribute;
 pub mod extension;
 pub mod fmtp;
 mod fuzz;

@@ -99,7 +99,7 @@ pub fn parse(text: &str, limits: &Limits) -> Result<Description, SdpError> {
     for raw in text.split('\n') {
         number += 1;
         let line = raw.strip_suffix('\r').unwrap_or(raw);
-        let fault = if line.bytes().any(|byte| byte < 0x20 && byte != b'\t') {
+        let fault = if line.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
             Err(Fault::Expected("no control characters"))
         } else if number == 1 {
             if line == "v=0" {
