@@ -1,0 +1,72 @@
+"""What a client is told of the server when it joins or comes back. Pure; filled from the settings by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from livekit.protocol.models import ClientConfiguration, Codec, ServerInfo
+from livekit.protocol.rtc import ICEServer, JoinResponse, ReconnectResponse, SignalResponse
+
+from roomful.core.publishing import mime_of
+from roomful.core.room_info import RoomInfo
+from roomful.edge.livekit.snapshots import room_message
+
+PROTOCOL = 17
+"""Of LiveKit's signaling that this edge speaks; clients of older ones are served too."""
+LIVEKIT_VERSION = "1.11.0"
+"""The LiveKit server whose behaviour clients find here: SDKs read it as a semantic version and gate features by it."""
+AGENT_PROTOCOL = 1
+CODECS = ("opus", "red", "pcmu", "pcma", "vp8", "h264", "vp9", "av1", "h265")
+_AUDIO = frozenset({"opus", "red", "pcmu", "pcma"})
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """`codecs` are what may be published, by short name."""
+
+    version: str = ""
+    """Roomful's own."""
+    codecs: tuple[str, ...] = CODECS
+    ice_servers: tuple[Mapping[str, object], ...] = ()
+    """`urls`, `username`, `credential` of each."""
+    ping_interval_s: int = 5
+    ping_timeout_s: int = 15
+    node: str = "roomful"
+
+    def server_info(self) -> ServerInfo:
+        return ServerInfo(
+            edition=ServerInfo.Standard,
+            version=LIVEKIT_VERSION,
+            protocol=PROTOCOL,
+            node_id=self.node,
+            debug_info=f"roomful {self.version}".rstrip(),
+            agent_protocol=AGENT_PROTOCOL,
+        )
+
+    def join(self, room: RoomInfo, *, subscriber_primary: bool, can_publish: bool) -> JoinResponse:
+        """All but the participants."""
+        return JoinResponse(
+            room=room_message(room),
+            server_version=LIVEKIT_VERSION,
+            server_info=self.server_info(),
+            ice_servers=self._ice(),
+            subscriber_primary=subscriber_primary,
+            client_configuration=ClientConfiguration(),
+            ping_interval=self.ping_interval_s,
+            ping_timeout=self.ping_timeout_s,
+            enabled_publish_codecs=[
+                Codec(mime=mime_of(one, "audio" if one in _AUDIO else "video")) for one in self.codecs
+            ],
+            fast_publish=can_publish,
+        )
+
+    def reconnect(self) -> bytes:
+        """A serialised SignalResponse."""
+        response = ReconnectResponse(
+            ice_servers=self._ice(), client_configuration=ClientConfiguration(), server_info=self.server_info()
+        )
+        return SignalResponse(reconnect=response).SerializeToString()
+
+    def _ice(self) -> list[ICEServer]:
+        return [ICEServer(**one) for one in self.ice_servers]  # pyright: ignore[reportArgumentType]
