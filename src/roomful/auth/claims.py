@@ -36,8 +36,8 @@ def grant_of(claims: Mapping[str, object]) -> Grant:
     kind = _text(claims, "kind") or "standard"
     if kind not in KINDS:
         raise Unauthenticated("the token's `kind` is unknown")
-    identity = _text(claims, "sub") or _text(claims, "identity")
-    begins = claims.get("nbf")
+    identity = _text(claims, "sub") or _text(claims, "jti")
+    begins = claims.get("nbf") if claims.get("nbf") is not None else claims.get("iat")
     return Grant(
         identity=identity,
         name=_text(claims, "name"),
@@ -104,16 +104,23 @@ def _text(claims: Mapping[str, object], claim: str) -> str:
     value = claims.get(claim)
     if value is None:
         return ""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _whole(value):
         raise Unauthenticated(f"the token's `{claim}` is not text")
     return value
+
+
+def _whole(text: str) -> bool:
+    """JSON lets half a surrogate pair through; no wire carries it."""
+    return not any(0xD800 <= ord(letter) < 0xE000 for letter in text)
 
 
 def _texts(claims: Mapping[str, object], claim: str) -> tuple[str, ...]:
     value = claims.get(claim)
     if value is None:
         return ()
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in cast("list[object]", value)):
+    if not isinstance(value, list) or not all(
+        isinstance(one, str) and _whole(one) for one in cast("list[object]", value)
+    ):
         raise Unauthenticated(f"the token's `{claim}` is not a list of texts")
     return tuple(cast("list[str]", value))
 
@@ -129,6 +136,6 @@ def _mapping(claims: Mapping[str, object], claim: str) -> dict[str, object]:
 
 def _attributes(claims: Mapping[str, object]) -> dict[str, str]:
     given = _mapping(claims, "attributes")
-    if not all(isinstance(value, str) for value in given.values()):
+    if not all(isinstance(value, str) and _whole(key) and _whole(value) for key, value in given.items()):
         raise Unauthenticated("the token's `attributes` are not texts")
     return cast("dict[str, str]", given)

@@ -93,4 +93,7 @@ class Grant:
     issuer: str = ""
     """The API key."""
     not_before_s: int | None = None
+    """`nbf`, or else `iat`; None when the token says neither."""
     expires_s: int = 0
+    fingerprint: str = ""
+    """SHA-256 of what was signed, hexadecimal: names this very token, and cannot be varied without the key."""

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
 from roomful.auth.claims import claims_of, grant_of
@@ -47,12 +48,12 @@ def verify(text: str, *, keys: Mapping[str, str], now_s: float) -> Grant:
     if not hmac.compare_digest(expected, _decode(parts[2])) or secret is None:
         raise Unauthenticated("the token is signed by none of this server's keys")
     _check_time(claims, now_s)
-    return grant_of(claims)
+    return replace(grant_of(claims), fingerprint=fingerprint(text))
 
 
 def fingerprint(text: str) -> str:
-    """What may be remembered of a token: a hash."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    """What may be remembered of a token: a hash of what was signed, which nobody can vary without the key."""
+    return hashlib.sha256(text.rpartition(".")[0].encode()).hexdigest()
 
 
 def _check_head(head: Mapping[str, object]) -> None:
@@ -65,6 +66,8 @@ def _check_head(head: Mapping[str, object]) -> None:
 
 def _check_time(claims: Mapping[str, object], now_s: float) -> None:
     expires, begins = claims.get("exp"), claims.get("nbf")
+    if claims.get("iat") is not None and not _is_number(claims.get("iat")):
+        raise Unauthenticated("the token's `iat` is no number")
     if not _is_number(expires):
         raise Unauthenticated("the token has no `exp`, or it is no number")
     if begins is not None and not _is_number(begins):
@@ -81,7 +84,7 @@ def _is_number(value: object) -> bool:
 
 def _object(part: str) -> dict[str, object]:
     try:
-        value: object = json.loads(_decode(part), parse_constant=_refuse)
+        value: object = json.loads(_decode(part).decode(), parse_constant=_refuse, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         raise Unauthenticated("this is no token") from None
     if not isinstance(value, dict):
@@ -93,6 +96,14 @@ def _refuse(constant: str) -> object:
     raise ValueError(constant)
 
 
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """RFC 7519 §4: a name appears once."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is repeated")
+    return found
+
+
 def _mac(signed: str, secret: str) -> bytes:
     return hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest()
 
@@ -102,7 +113,11 @@ def _encode(raw: bytes) -> str:
 
 
 def _decode(part: str) -> bytes:
+    """Canonical base64url only (RFC 7515 §2): two texts never mean the same bytes."""
     try:
-        return base64.b64decode(part.encode("ascii") + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
+        raw = base64.b64decode(part.encode("ascii") + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, UnicodeEncodeError):
         raise Unauthenticated("this is no token") from None
+    if _encode(raw) != part:
+        raise Unauthenticated("this is no token")
+    return raw

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +15,19 @@ DEV_KEYS: Mapping[str, str] = {"devkey": "secret"}
 
 
 def default_data_dir() -> Path:
-    """`$XDG_DATA_HOME/roomful` or `~/.local/share/roomful`, decided by the caller's environment."""
-    return Path.home() / ".local" / "share" / "roomful"
+    """`$XDG_DATA_HOME/roomful` or `~/.local/share/roomful`."""
+    base = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "roomful"
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +61,12 @@ class Settings:
     webhook: Webhook = field(default_factory=Webhook)
     region: str = ""
     log_level: str = "info"
+    """`debug`, `info`, `warning` or `error`"""
+    log_json: bool = False
     portable_sockets: bool = False
     """The portable media path where Linux's own would serve."""
+
+    @property
+    def beyond_loopback(self) -> bool:
+        """Whether other machines can reach it."""
+        return not all(is_loopback(address) for address in self.bind)

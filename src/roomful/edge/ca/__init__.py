@@ -1,0 +1,1 @@
+"""The page that hands out this server's CA."""
