@@ -144,7 +144,7 @@ export function fakeSession(query: URLSearchParams): RoomSession {
         active: 'a',
       }),
     useDevice: () => Promise.resolve(),
-    dismiss: (id) => change({ notices: now.notices.filter((one) => one.id !== id) }),
+    dismiss: (id) => void change({ notices: now.notices.filter((one) => one.id !== id) }),
     leave: () => change({ phase: 'ended', end: 'left' }),
   }
 }
