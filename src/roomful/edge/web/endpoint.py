@@ -60,4 +60,5 @@ def routes(folder: Path) -> list[BaseRoute]:
 
     if not folder.is_dir():
         return [Route("/", page), Route("/{path:path}", missing)]
-    return [Route("/", page), Mount("/", _Files(directory=folder))]
+    # The page reads the room's name out of its address.
+    return [Route("/", page), Route("/r/{room}", page), Mount("/", _Files(directory=folder))]
