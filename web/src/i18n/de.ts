@@ -45,6 +45,7 @@ export const de: Messages = {
     speaker: 'Lautsprecher',
     chooseMicrophone: 'Mikrofon und Lautsprecher wählen',
     chooseCamera: 'Kamera wählen',
+    deniedBoth: 'Der Browser sperrt Kamera und Mikrofon. Öffne links in der Adressleiste die Einstellungen der Seite, erlaube beide und versuche es erneut.',
     denied: {
       camera: 'Der Browser sperrt die Kamera. Öffne links in der Adressleiste die Einstellungen der Seite, erlaube die Kamera und versuche es erneut.',
       mic: 'Der Browser sperrt das Mikrofon. Öffne links in der Adressleiste die Einstellungen der Seite, erlaube das Mikrofon und versuche es erneut.',

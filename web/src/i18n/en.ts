@@ -43,6 +43,7 @@ export const en = {
     speaker: 'Speaker',
     chooseMicrophone: 'Microphone and speaker choice',
     chooseCamera: 'Camera choice',
+    deniedBoth: 'The browser blocks the camera and the microphone. Open the site settings at the left of the address bar, allow both, and try again.',
     denied: {
       camera: 'The browser blocks the camera. Open the site settings at the left of the address bar, allow the camera, and try again.',
       mic: 'The browser blocks the microphone. Open the site settings at the left of the address bar, allow the microphone, and try again.',

@@ -12,7 +12,7 @@ import { Icon, type IconName } from '../../ui/Icon'
 import { Logo } from '../../ui/Logo'
 import { Insecure } from './Insecure'
 import { LevelMeter } from './LevelMeter'
-import { Problem } from './Problem'
+import { Problems } from './Problems'
 import { StreamVideo } from './StreamVideo'
 
 export interface PreJoinProps {
@@ -138,12 +138,7 @@ export function PreJoin({ room, joining, problem, onJoin, onBack }: PreJoinProps
             )}
           </div>
           {!secure && <Insecure />}
-          {secure && state.cameraProblem && (
-            <Problem device="camera" problem={state.cameraProblem} onAgain={() => void preview.toggle('video', true)} />
-          )}
-          {secure && state.microphoneProblem && (
-            <Problem device="mic" problem={state.microphoneProblem} onAgain={() => void preview.toggle('audio', true)} />
-          )}
+          {secure && <Problems preview={preview} state={state} />}
         </form>
       </main>
     </div>

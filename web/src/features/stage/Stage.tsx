@@ -40,18 +40,18 @@ export function Stage({ onInvite }: { onInvite: () => void }): ReactNode {
 
 function Grid({ people, onInvite }: { people: readonly ParticipantView[]; onInvite: () => void }): ReactNode {
   const t = useT()
-  const place = useRef<HTMLDivElement>(null)
+  const place = useRef<HTMLUListElement>(null)
   const size = useSize(place)
   const gap = size.width < 600 ? 8 : 12
   const alone = people.length === 1
   const shown = visible(people, people.length > MOST_TILES ? MOST_TILES - 1 : MOST_TILES)
   const hidden = people.length - shown.length
   const count = shown.length + (hidden > 0 ? 1 : 0)
-  const { width, height } = fit(count, size.width, alone ? size.height - ALONE_WORDS : size.height, gap)
+  const { width, height } = fit(count, size.width, size.height, gap)
 
   return (
-    <div className="grid-place" ref={place}>
-      <ul className="grid" data-count={count} style={{ gap }}>
+    <div className="grid-place">
+      <ul className="grid" ref={place} data-count={count} style={{ gap }}>
         {width > 0 &&
           shown.map((person) => <Tile key={person.identity} person={person} size={{ width, height }} />)}
         {hidden > 0 && (
@@ -74,9 +74,6 @@ function Grid({ people, onInvite }: { people: readonly ParticipantView[]; onInvi
     </div>
   )
 }
-
-/** Room for the words under a lone tile, in CSS px. */
-const ALONE_WORDS = 118
 
 function Strip({ people }: { people: readonly ParticipantView[] }): ReactNode {
   const t = useT()

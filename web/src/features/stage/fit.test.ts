@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fit, TALLEST, WIDEST } from './fit'
+import { fit, TALLEST, TALLEST_UPRIGHT, WIDEST } from './fit'
 
 describe('fit', () => {
   const windows = [
@@ -15,7 +15,7 @@ describe('fit', () => {
         expect(columns * rows).toBeGreaterThanOrEqual(count)
         expect(columns * w + (columns - 1) * 12).toBeLessThanOrEqual(width)
         expect(rows * h + (rows - 1) * 12).toBeLessThanOrEqual(height)
-        expect((w + 1) / h).toBeGreaterThan(TALLEST - 0.05)
+        expect((w + 1) / h).toBeGreaterThan((width > height ? TALLEST : TALLEST_UPRIGHT) - 0.05)
         expect(w / (h + 1)).toBeLessThan(WIDEST + 0.05)
       }
   })
