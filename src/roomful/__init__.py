@@ -26,7 +26,7 @@ _HOMES = {
     "RoomfulError": "roomful.core.errors",
 }
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     "Denied", "Grant", "Roomful", "RoomfulError", "Settings", "VideoGrant", "__version__",
 ]  # fmt: skip
 

@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from roomful.config.holders import holder
 from roomful.core.errors import ConfigError
 
 HEAD_S = 10.0
@@ -124,7 +125,10 @@ def _resolve(
 
 def _bind_error(error: OSError, port: int, flag: str) -> ConfigError:
     if error.errno == errno.EADDRINUSE:
-        return ConfigError(f"port {port} is taken; choose another with {flag}", code="port_taken")
+        by = holder(port)
+        return ConfigError(
+            f"port {port} is taken{f' by {by}' if by else ''}; choose another with {flag}", code="port_taken"
+        )
     if error.errno == errno.EACCES:
         return ConfigError(f"port {port} needs more rights than this process has; choose another with {flag}")
     return ConfigError(f"cannot listen on port {port}: {error.strerror} ({flag})")

@@ -14,8 +14,11 @@ from roomful.auth.grant import Grant, VideoGrant
 from roomful.auth.token import sign
 from roomful.config.settings import DEV_KEYS, Settings
 from roomful.core.errors import ConfigError
+from roomful.edge.ca import endpoint as ca
 from roomful.edge.join.endpoint import JoinEndpoint, JoinSettings
 from roomful.edge.web import endpoint as web
+from roomful.https.authority import der_of, fingerprint
+from roomful.https.store import CA_FILE
 from roomful.plugins.hooks import UserHooks
 from roomful.service.clock import WallClock
 from roomful.service.directory import Directory
@@ -78,6 +81,7 @@ def native_engine(settings: Settings) -> Engine:
             threads=settings.threads,
             codecs=settings.codecs,
             max_tracks=settings.policy.max_tracks,
+            portable=settings.portable_sockets or None,
         )
     except EngineError as error:
         if error.code == "port_taken":
@@ -117,10 +121,21 @@ def edges(settings: Settings, known: Credentials) -> list[EdgeMaker]:
         )
         return Edge(routes=tuple(JoinEndpoint(directory, door, token_for).routes()))
 
+    def trust(_: Directory) -> Edge:
+        pem = settings.data_dir.joinpath(CA_FILE)
+        if settings.https_port is None or not settings.beyond_loopback or not pem.is_file():
+            return Edge()
+        certificate = pem.read_bytes()
+        return Edge(
+            routes=tuple(
+                ca.routes(certificate, der_of(certificate), fingerprint(certificate), port=settings.https_port)
+            )
+        )
+
     def files(_: Directory) -> Edge:
         return Edge(routes=tuple(web.routes(WEB_APP)))
 
-    return [join, files]
+    return [join, trust, files]
 
 
 def for_tests(data_dir: Path) -> Settings:

@@ -17,6 +17,8 @@ from roomful.https.authority import Pair, ca_permits, holds, make_ca, make_leaf,
 from roomful.https.private_file import read_private, write_private
 
 FOLDER = "https"
+CA_FILE = f"{FOLDER}/ca.pem"
+"""Below the data directory; holds no key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ def certificates(data_dir: Path, names: Sequence[str], now: datetime) -> Certifi
     """For these names and addresses. Raises ConfigError (`data_dir`)."""
     folder = data_dir / FOLDER
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         ca, fresh = _ca(folder, names, now)
         chain = folder / "leaf.pem"
         old = read_private(chain)

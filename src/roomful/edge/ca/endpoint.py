@@ -6,7 +6,7 @@ Wired by `roomful.app` when the server has https; is given the certificate and n
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+import re
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -80,11 +80,16 @@ _HEADERS = {
 }
 
 
-def routes(pem: bytes, der: bytes, fingerprint: str, https_url: Callable[[Request], str]) -> list[Route]:
-    """`fingerprint` is shown so that people can compare; `https_url` is where to go when the CA is trusted."""
+_HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
+
+
+def routes(pem: bytes, der: bytes, fingerprint: str, *, port: int) -> list[Route]:
+    """`fingerprint` is shown so that people can compare; `port` is where https is, under the host that was asked."""
 
     async def page(request: Request) -> Response:
-        return HTMLResponse(_page(fingerprint, https_url(request)), headers=_HEADERS)
+        asked = _HOST.fullmatch(request.headers.get("host", ""))
+        host = asked.group(1) if asked else "localhost"
+        return HTMLResponse(_page(fingerprint, f"https://{host}:{port}/"), headers=_HEADERS)
 
     async def as_pem(_: Request) -> Response:
         return _file(pem, "application/x-pem-file", "roomful-ca.pem")
