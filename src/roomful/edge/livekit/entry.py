@@ -79,8 +79,8 @@ def enter(grant: Grant, query: Mapping[str, str], *, v1: bool, address: str = ""
         request = None
         said = _of_query(query)
     room = grant.video.room or query.get("room", "")
-    if not grant.may_join(room):
-        raise Unauthenticated("permissions denied: the token does not allow to join this room", code="not_allowed")
+    if not grant.video.room_join:
+        raise Unauthenticated("permissions denied: the token does not allow to join a room", code="not_allowed")
     if not grant.identity:
         raise Invalid("identity cannot be empty")
     if not room:
@@ -237,7 +237,7 @@ def _attributes(text: str) -> dict[str, str]:
 
 def _room_config(grant: Grant) -> RoomConfiguration:
     try:
-        return ParseDict(dict(grant.room_config or {}), RoomConfiguration(), ignore_unknown_fields=True)
+        return ParseDict(dict(grant.room_config), RoomConfiguration(), ignore_unknown_fields=True)
     except (ParseError, RecursionError, ValueError):
         raise Unauthenticated("the token's roomConfig is no RoomConfiguration", code="token_claims") from None
 

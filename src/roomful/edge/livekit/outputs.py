@@ -78,11 +78,9 @@ class DropOnResume:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The connection ends; what was sent before goes out first."""
+    """The connection ends; what was sent before goes out first. A participant that has not left may come back."""
 
     reason: str = ""
-    detach: bool = False
-    """The participant stays for a while and may resume."""
 
 
 Output = Send | Post | Ask | OfferMedia | AnswerMedia | Candidate | RestartIce | Replay | Refresh | DropOnResume | Close

@@ -143,13 +143,13 @@ class Session:
     def handle(self, frame: bytes | str | None, now_ms: int) -> list[Output]:
         """A frame, or None when the connection is lost."""
         if frame is None:
-            return [Close(detach=True)]
+            return [Close()]
         self._heard_ms = now_ms
         try:
             request = decode(frame, SignalRequest(), self._bounds.max_message)
         except RoomfulError as error:
             # Nothing that follows can be trusted to be in step, so the client shall connect again.
-            return [Close(error.message, detach=True)]
+            return [Close(error.message)]
         self._text = isinstance(frame, str)
         try:
             return self._request(request, now_ms)
@@ -401,7 +401,7 @@ class Session:
         out: list[Output] = [post for due, post in self._scheduled if due <= now_ms]
         self._scheduled = [one for one in self._scheduled if one[0] > now_ms]
         if self._pings and now_ms - self._heard_ms > self._bounds.ping_timeout_ms:
-            return [*out, Close("ping timeout", detach=True)]
+            return [*out, Close("ping timeout")]
         if now_ms - self._refreshed_ms >= REFRESH_MS:
             self._refreshed_ms = now_ms
             out.append(Refresh())

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from roomful.auth.grant import Grant, VideoGrant
-from roomful.auth.mint import mint
+from roomful.auth.grant import Grant
 from roomful.auth.revocation import Revocations
-from roomful.auth.token import SKEW_S, verify
+from roomful.auth.token import LEEWAY_S, sign, verify
 from roomful.core.errors import Unauthenticated
 from roomful.core.participant import Participant
-from roomful.core.permission import Permission
 from roomful.ports import Clock
 
 REFRESHED_TTL_S = 600
@@ -32,53 +30,41 @@ class Tokens:
         header = headers.get("authorization")
         if header is not None:
             if not header.startswith(_BEARER):
-                raise Unauthenticated("invalid authorization header. Must start with Bearer ", code="token_malformed")
+                raise Unauthenticated("invalid authorization header. Must start with Bearer")
             return self.verify(header[len(_BEARER) :])
         if not (token := query.get("access_token", "")):
-            raise Unauthenticated("permissions denied: no token was sent", code="token_malformed")
+            raise Unauthenticated("permissions denied: no token was sent")
         return self.verify(token)
 
     def verify(self, token: str) -> Grant:
-        return verify(token, self._keys, self._clock.now_ms() / 1000)
+        try:
+            return verify(token, keys=self._keys, now_s=self._clock.now_ms() / 1000)
+        except Unauthenticated as error:
+            # LiveKit's words come first, since some SDKs look for them.
+            raise Unauthenticated(f"invalid authorization token: {error.message}", code=error.code) from None
 
     def refuses(self, room: str, grant: Grant) -> bool:
         """Its bearer was removed from this room."""
         return self._revocations.refuses(room, grant)
 
-    def revoke(self, room: str, identity: str, before_s: int = 0, *, digest: str = "") -> None:
+    def revoke(self, room: str, identity: str, before_s: int = 0, *, fingerprint: str = "") -> None:
         """All of an identity's tokens for a room made before a time, the server's refreshed ones too; 0 is now and a minute."""
-        self._revocations.revoke(room, identity, before_s or self._clock.now_ms() // 1000 + SKEW_S, digest=digest)
+        before = before_s or self._clock.now_ms() // 1000 + LEEWAY_S
+        self._revocations.revoke(room, identity, before, fingerprint=fingerprint)
 
-    def mint(self, grant: Grant, ttl_s: int, *, api_key: str = "") -> str:
-        """Signed with the key named, or else the first."""
+    def sign(self, grant: Grant, ttl_s: int, *, api_key: str = "") -> str:
+        """By the key named, or else the first."""
         key = api_key if api_key in self._keys else next(iter(self._keys))
-        return mint(grant, api_key=key, secret=self._keys[key], now_s=self._clock.now_ms() / 1000, ttl_s=ttl_s)
+        return sign(grant, key=key, secret=self._keys[key], now_s=self._clock.now_ms() // 1000, ttl_s=ttl_s)
 
     def refresh(self, grant: Grant, participant: Participant) -> str:
         """The same bearer as it is now."""
-        left_s = grant.expires_at_s - self._clock.now_ms() // 1000
+        left_s = grant.expires_s - self._clock.now_ms() // 1000
         now = replace(
             grant,
             name=participant.name,
             metadata=participant.metadata,
             attributes=participant.attributes,
-            video=with_permission(grant.video, participant.permission),
+            video=grant.video.with_permission(participant.permission),
         )
-        return self.mint(now, max(REFRESHED_TTL_S, left_s))
-
-
-def with_permission(video: VideoGrant, permission: Permission) -> VideoGrant:
-    """A grant that says what a participant may do now."""
-    return replace(
-        video,
-        can_publish=permission.can_publish,
-        can_subscribe=permission.can_subscribe,
-        can_publish_data=permission.can_publish_data,
-        can_publish_sources=tuple(sorted(permission.can_publish_sources)),
-        can_update_own_metadata=permission.can_update_metadata,
-        can_subscribe_metrics=permission.can_subscribe_metrics,
-        can_manage_agent_session=permission.can_manage_agent_session,
-        hidden=permission.hidden,
-        recorder=permission.recorder,
-        agent=permission.agent,
-    )
+        return self.sign(now, max(REFRESHED_TTL_S, left_s))

@@ -1,0 +1,223 @@
+"""Runs one `Session` over a `Socket`: reads frames, writes what the session wants, in order, until either side ends.
+
+Made by `endpoint` for somebody who has joined or come back. One lock orders what is written, so that an answer never
+overtakes the news it speaks of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import assert_never
+
+from roomful.core.errors import RoomfulError
+from roomful.edge.livekit.outputs import (
+    AnswerMedia,
+    Ask,
+    Candidate,
+    Close,
+    DropOnResume,
+    OfferMedia,
+    Output,
+    Post,
+    Refresh,
+    Replay,
+    RestartIce,
+    Send,
+)
+from roomful.edge.livekit.session import Session
+from roomful.edge.socket import Socket, SocketClosed
+from roomful.ports import Clock
+from roomful.service.actor import RoomActor
+from roomful.service.mailbox import Mailbox
+
+log = logging.getLogger("roomful.livekit")
+
+SEND_S = 20.0
+"""How long one frame may wait for a reader that does not read."""
+TICK_S = 1.0
+
+
+class Connection:
+    """`refresh` makes a fresh token; `drop_on_resume(before)` remembers a client's own test."""
+
+    def __init__(
+        self,
+        socket: Socket,
+        session: Session,
+        actor: RoomActor,
+        mailbox: Mailbox,
+        clock: Clock,
+        *,
+        refresh: Callable[[], str | None],
+        drop_on_resume: Callable[[bool], None],
+    ) -> None:
+        self._socket = socket
+        self._session = session
+        self._actor = actor
+        self._mailbox = mailbox
+        self._clock = clock
+        self._refresh = refresh
+        self._drop_on_resume = drop_on_resume
+        self._writing = asyncio.Lock()
+        self._over = asyncio.Event()
+
+    async def run(self, first: Sequence[Output]) -> None:
+        """Returns when the connection has ended. The participant then stays for a while, unless it has left."""
+        try:
+            if await self._carry_out(first):
+                await self._serve()
+        except (SocketClosed, TimeoutError):
+            log.debug("%s: the client is gone", self._session.sid)
+        finally:
+            # Another connection may have taken over meanwhile; then this does nothing.
+            self._actor.detach(self._session.sid, self._mailbox)
+            await self._close()
+
+    async def _serve(self) -> None:
+        tasks = [
+            asyncio.create_task(self._guard(one()), name=f"{one.__name__} {self._session.sid}")
+            for one in (self._read, self._write, self._tick)
+        ]
+        try:
+            await self._over.wait()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _guard(self, work: Awaitable[None]) -> None:
+        """Whichever of the three ends first ends the connection."""
+        try:
+            await work
+        except (SocketClosed, TimeoutError):
+            log.debug("%s: the client is gone", self._session.sid)
+        except RoomfulError as error:
+            log.info("%s: the connection ends: %s", self._session.sid, error.message)
+        except Exception:
+            log.exception("%s: the connection failed", self._session.sid)
+        finally:
+            self._over.set()
+
+    async def _read(self) -> None:
+        while True:
+            frame = await self._socket.receive()
+            if not await self._carry_out(self._session.handle(frame, self._clock.now_ms())):
+                return
+
+    async def _write(self) -> None:
+        while await self._mailbox.ready():
+            async with self._writing:
+                if not await self._tell_waiting():
+                    return
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            if not await self._carry_out(self._session.tick(self._clock.now_ms())):
+                return
+
+    async def _tell_waiting(self) -> bool:
+        """Writes what the room has to say; the lock is held. False when it was the last word."""
+        for item in self._mailbox.take_ready():
+            for output in self._session.tell(item):
+                match output:
+                    case Send():
+                        await self._send(output.frame)
+                    case Refresh():
+                        await self._send_token()
+                    case Close():
+                        return False
+                    case _:
+                        log.error("news from the room led to %s", output)
+        return True
+
+    async def _carry_out(self, outputs: Sequence[Output]) -> bool:
+        """False when the connection shall end."""
+        waiting = list(outputs)
+        while waiting:
+            output = waiting.pop(0)
+            match output:
+                case Send():
+                    async with self._writing:
+                        await self._send(output.frame)
+                case Post():
+                    self._actor.post(output.command)
+                case Ask():
+                    waiting[:0] = await self._ask(output)
+                case OfferMedia():
+                    waiting[:0] = await self._offer(output)
+                case AnswerMedia():
+                    waiting[:0] = await self._answer(output)
+                case Candidate():
+                    self._actor.candidate(self._session.sid, output.role, output.text)
+                case RestartIce():
+                    await self._actor.restart_ice(self._session.sid)
+                case Replay():
+                    self._actor.replay_data(self._session.sid, output.seen)
+                case Refresh():
+                    async with self._writing:
+                        await self._send_token()
+                case DropOnResume():
+                    self._drop_on_resume(output.before)
+                case Close():
+                    if output.reason:
+                        log.info("%s: the connection ends: %s", self._session.sid, output.reason)
+                    return False
+                case _:
+                    assert_never(output)
+        return True
+
+    async def _ask(self, ask: Ask) -> list[Output]:
+        try:
+            await self._actor.ask(ask.command)
+        except RoomfulError as error:
+            return self._session.asked(ask, error)
+        async with self._writing:
+            await self._tell_waiting_or_leave()
+        return self._session.asked(ask, None)
+
+    async def _offer(self, offer: OfferMedia) -> list[Output]:
+        try:
+            media = await self._actor.offer(self._session.sid, offer.sdp, offer.role)
+        except RoomfulError as error:
+            log.info("%s: media takes no offer: %s", self._session.sid, error.message)
+            return self._session.media_failed(error)
+        async with self._writing:
+            # The answer speaks of participants and tracks: the client must hear of them first.
+            await self._tell_waiting_or_leave()
+            for output in self._session.answered(offer.offer_id, media):
+                if isinstance(output, Send):
+                    await self._send(output.frame)
+        return []
+
+    async def _answer(self, answer: AnswerMedia) -> list[Output]:
+        try:
+            await self._actor.answer(self._session.sid, answer.sdp, answer.offer_id)
+        except RoomfulError as error:
+            log.info("%s: media takes no answer: %s", self._session.sid, error.message)
+            return self._session.media_failed(error)
+        return []
+
+    async def _tell_waiting_or_leave(self) -> None:
+        if not await self._tell_waiting():
+            raise SocketClosed
+
+    async def _send(self, frame: bytes | str) -> None:
+        async with asyncio.timeout(SEND_S):
+            await self._socket.send(frame)
+
+    async def _send_token(self) -> None:
+        token = self._refresh()
+        if token is not None:
+            for output in self._session.refreshed(token):
+                if isinstance(output, Send):
+                    await self._send(output.frame)
+
+    async def _close(self) -> None:
+        try:
+            async with asyncio.timeout(SEND_S):
+                await self._socket.close()
+        except TimeoutError:
+            return

@@ -1,0 +1,56 @@
+"""LiveKit's protocol as one edge: its routes, what it listens to, and how it ends. Made by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from starlette.routing import BaseRoute
+
+from roomful.core.effects import Happening, ParticipantAborted, ParticipantLeft, RoomFinished
+from roomful.edge.livekit.blobs import Blobs
+from roomful.edge.livekit.endpoint import SignalEndpoint
+from roomful.edge.livekit.responses import Responses
+from roomful.edge.livekit.session import Bounds
+from roomful.edge.livekit.snapshots import Snapshots
+from roomful.edge.livekit.tokens import Tokens
+from roomful.edge.livekit.welcome import Welcome
+from roomful.service.directory import Directory
+
+
+class LiveKitEdge:
+    """`keys` is API key → secret."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        keys: Mapping[str, str],
+        welcome: Welcome,
+        *,
+        bounds: Bounds | None = None,
+        allowed_origins: Sequence[str] = (),
+    ) -> None:
+        self.tokens = Tokens(keys, directory.clock)
+        self._blobs = Blobs()
+        responses = Responses(Snapshots())
+        self._signal = SignalEndpoint(
+            directory,
+            self.tokens,
+            responses,
+            self._blobs,
+            welcome,
+            bounds=bounds,
+            allowed_origins=allowed_origins,
+        )
+
+    def routes(self) -> list[BaseRoute]:
+        return [*self._signal.routes()]
+
+    def observe(self, happening: Happening) -> None:
+        """To be told of everything that happens in rooms, in order."""
+        match happening:
+            case ParticipantLeft() | ParticipantAborted():
+                self._blobs.forget(happening.room.sid, happening.participant.identity)
+            case RoomFinished():
+                self._blobs.forget(happening.room.sid)
+            case _:
+                pass

@@ -1,0 +1,309 @@
+"""The signaling door: `/rtc`, `/rtc/v1` and their `/validate`. Made by `edge`; sessions live in `connection`.
+
+A WebSocket's Origin does not matter by default: the token is the credential, pages of any origin may hold one, and no
+cookie is ever looked at. `allowed_origins` narrows it down.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from roomful.core.commands import Leave
+from roomful.core.errors import Invalid, LimitExceeded, NotAllowed, NotFound, RoomfulError, Unauthenticated
+from roomful.core.events import LeaveReason, RoomChanged
+from roomful.edge.livekit.blobs import Blobs
+from roomful.edge.livekit.connection import Connection
+from roomful.edge.livekit.entry import Entry, enter
+from roomful.edge.livekit.outputs import Close, Output, Refresh, RestartIce, Send
+from roomful.edge.livekit.responses import Responses, leave
+from roomful.edge.livekit.session import Bounds, Session
+from roomful.edge.livekit.tokens import Tokens
+from roomful.edge.livekit.welcome import Welcome
+from roomful.edge.socket import Socket, SocketClosed, StarletteSocket
+from roomful.service.actor import Joined, RoomActor
+from roomful.service.directory import Directory
+from roomful.service.mailbox import Mailbox
+
+log = logging.getLogger("roomful.livekit")
+
+_REFUSALS_MS = 15_000
+"""How long `/validate` repeats why somebody was refused: browsers do not show a failed handshake to their pages."""
+_REFUSALS = 1_000
+_DROPS_MS = 30_000
+_DROPS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer to the handshake."""
+
+    status: int
+    text: str
+
+
+@dataclass(slots=True)
+class _Recent:
+    """Refusals by (room, identity), and clients that asked for their next resume to be dropped."""
+
+    refusals: OrderedDict[tuple[str, str], tuple[int, Refusal]] = field(
+        default_factory=OrderedDict[tuple[str, str], tuple[int, Refusal]]
+    )
+    drops: OrderedDict[str, tuple[int, bool]] = field(default_factory=OrderedDict[str, tuple[int, bool]])
+
+
+class SignalEndpoint:
+    """One for a server."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        tokens: Tokens,
+        responses: Responses,
+        blobs: Blobs,
+        welcome: Welcome,
+        *,
+        bounds: Bounds | None = None,
+        allowed_origins: Sequence[str] = (),
+    ) -> None:
+        """`allowed_origins` empty allows every origin."""
+        self._directory = directory
+        self._tokens = tokens
+        self._responses = responses
+        self._blobs = blobs
+        self._welcome = welcome
+        self._bounds = bounds
+        self._origins = frozenset(one.rstrip("/").lower() for one in allowed_origins)
+        self._recent = _Recent()
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            WebSocketRoute("/rtc", self._v0),
+            WebSocketRoute("/rtc/v1", self._v1),
+            Route("/rtc/validate", self._validate_v0, methods=["GET", "OPTIONS"]),
+            Route("/rtc/v1/validate", self._validate_v1, methods=["GET", "OPTIONS"]),
+        ]
+
+    async def _v0(self, websocket: WebSocket) -> None:
+        await self.serve(StarletteSocket(websocket), v1=False)
+
+    async def _v1(self, websocket: WebSocket) -> None:
+        await self.serve(StarletteSocket(websocket), v1=True)
+
+    async def _validate_v0(self, request: Request) -> Response:
+        return self._validate(request, v1=False)
+
+    async def _validate_v1(self, request: Request) -> Response:
+        return self._validate(request, v1=True)
+
+    def _validate(self, request: Request, *, v1: bool) -> Response:
+        """Says why a connection would fail. It asks no hooks, but repeats what they just said."""
+        headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*", "Cache-Control": "no-store"}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
+        try:
+            entry = self._entry(request.headers, request.query_params, v1=v1)
+            key = (entry.room, entry.join.identity)
+            until, refusal = self._recent.refusals.get(key, (0, None))
+            if refusal is not None and until > self._directory.clock.now_ms():
+                return PlainTextResponse(refusal.text, refusal.status, headers=headers)
+            self._check_room(entry)
+        except RoomfulError as error:
+            refusal = refusal_of(error)
+            return PlainTextResponse(refusal.text, refusal.status, headers=headers)
+        return PlainTextResponse("success", headers=headers)
+
+    def _entry(self, headers: Mapping[str, str], query: Mapping[str, str], *, v1: bool, address: str = "") -> Entry:
+        origin = headers.get("origin")
+        if self._origins and origin is not None and origin.lower() not in self._origins:
+            raise NotAllowed("this origin may not connect here")
+        entry = enter(self._tokens.grant(headers, query), query, v1=v1, address=address)
+        policy = self._directory.policy
+        if len(entry.room.encode()) > policy.max_room_name:
+            raise Invalid(f"room name length exceeds limits: max length {policy.max_room_name}")
+        if len(entry.join.identity.encode()) > policy.max_identity:
+            raise Invalid(f"participant identity length exceeds limits: max length {policy.max_identity}")
+        if self._tokens.refuses(entry.room, entry.grant):
+            raise Unauthenticated("permissions denied: this participant was removed from the room")
+        return entry
+
+    def _check_room(self, entry: Entry) -> None:
+        if self._directory.get(entry.room) is None and not self._may_create(entry):
+            raise NotFound("no such room", code="room_not_found")
+
+    def _may_create(self, entry: Entry) -> bool:
+        return self._directory.policy.auto_create or entry.grant.video.room_create
+
+    async def serve(self, socket: Socket, *, v1: bool) -> None:
+        """One connection from its handshake to its end."""
+        try:
+            entry = self._entry(socket.headers, socket.query, v1=v1, address=socket.peer)
+        except RoomfulError as error:
+            await _refuse(socket, refusal_of(error))
+            return
+        if entry.reconnect:
+            await self._resume(socket, entry)
+        else:
+            await self._join(socket, entry)
+
+    async def _join(self, socket: Socket, entry: Entry) -> None:
+        directory, mailbox = self._directory, self._directory.new_mailbox()
+        join = replace(entry.join, participant=directory.ids.participant())
+        try:
+            actor, joined = await directory.enter(
+                entry.room, join, mailbox, options=entry.options, may_create=entry.grant.video.room_create
+            )
+        except RoomfulError as error:
+            refusal = refusal_of(error)
+            self._remember(entry, refusal)
+            log.info("room %s: %s may not enter: %s", entry.room, entry.join.identity, error.message)
+            await _refuse(socket, refusal)
+            return
+        self._recent.refusals.pop((entry.room, entry.join.identity), None)
+        session = self._session(entry, actor, joined)
+        permission = joined.participant.permission
+        rest = self._welcome.join(
+            joined.room,
+            subscriber_primary=not join.single_transport and entry.client.protocol > 2 and permission.can_subscribe,
+            can_publish=permission.can_publish,
+        )
+        first: list[Output] = [Send(self._responses.join(rest, joined.participant, joined.others)), Refresh()]
+        for request in entry.add_tracks:
+            first += session.add_track(request)
+        if entry.offer is not None:
+            first += session.offer(entry.offer)
+        try:
+            await socket.accept()
+        except SocketClosed:
+            # Nobody heard that it had joined.
+            _leave_quietly(actor, joined.participant.sid)
+            return
+        await self._connection(socket, session, actor, mailbox, entry).run(first)
+
+    async def _resume(self, socket: Socket, entry: Entry) -> None:
+        """Comes back to the same participant; media, if it still flows, goes on."""
+        try:
+            await socket.accept()
+        except SocketClosed:
+            return
+        actor = self._directory.get(entry.room)
+        held = actor.by_identity(entry.join.identity) if actor is not None else None
+        if actor is None or held is None or (entry.participant and held.sid != entry.participant):
+            await self._start_anew(socket)
+            return
+        drop = self._take_drop(held.sid)
+        if drop is True:
+            await socket.close()
+            return
+        mailbox = self._directory.new_mailbox()
+        try:
+            joined = await actor.resume(held.sid, mailbox)
+        except RoomfulError:
+            await self._start_anew(socket)
+            return
+        session = self._session(entry, actor, joined)
+        first: list[Output] = [
+            Send(self._welcome.reconnect()),
+            Send(self._responses.update((joined.participant, *joined.others))),
+            *session.tell(RoomChanged(joined.room)),
+            Refresh(),
+        ]
+        if entry.sync is not None:
+            first += session.sync(entry.sync)
+        # In v0 the server offers, so the server restarts ICE; a single transport's client does so by its own offer.
+        first.append(RestartIce())
+        if drop is False:
+            first.append(Close("the client asked for its connection to be dropped"))
+        await self._connection(socket, session, actor, mailbox, entry).run(first)
+
+    async def _start_anew(self, socket: Socket) -> None:
+        """There is nothing to come back to: the client shall join."""
+        try:
+            await socket.send(leave(LeaveReason.STATE_MISMATCH))
+        except SocketClosed:
+            return
+        await socket.close()
+
+    def _session(self, entry: Entry, actor: RoomActor, joined: Joined) -> Session:
+        ids = self._directory.ids
+        return Session(
+            joined.participant,
+            room=actor.info.sid,
+            single_transport="single" in joined.transports,
+            client=entry.client,
+            responses=self._responses,
+            blobs=self._blobs,
+            new_track=ids.track,
+            new_data_track=ids.data_track,
+            now_ms=self._directory.clock.now_ms(),
+            bounds=self._bounds,
+        )
+
+    def _connection(
+        self, socket: Socket, session: Session, actor: RoomActor, mailbox: Mailbox, entry: Entry
+    ) -> Connection:
+        def refresh() -> str | None:
+            participant = actor.participant(session.sid)
+            return None if participant is None else self._tokens.refresh(entry.grant, participant)
+
+        def drop(before: bool) -> None:
+            self._recent.drops[session.sid] = (self._directory.clock.now_ms() + _DROPS_MS, before)
+            while len(self._recent.drops) > _DROPS:
+                self._recent.drops.popitem(last=False)
+
+        return Connection(socket, session, actor, mailbox, self._directory.clock, refresh=refresh, drop_on_resume=drop)
+
+    def _take_drop(self, sid: str) -> bool | None:
+        """Whether this resume is to be dropped: True before its first message, False after its last, None not at all."""
+        until, before = self._recent.drops.pop(sid, (0, False))
+        return before if until > self._directory.clock.now_ms() else None
+
+    def _remember(self, entry: Entry, refusal: Refusal) -> None:
+        until = self._directory.clock.now_ms() + _REFUSALS_MS
+        self._recent.refusals[(entry.room, entry.join.identity)] = (until, refusal)
+        while len(self._recent.refusals) > _REFUSALS:
+            self._recent.refusals.popitem(last=False)
+
+
+def refusal_of(error: RoomfulError) -> Refusal:
+    """SDKs show the text of 401 and 403, and look for LiveKit's own words in a 404."""
+    match error:
+        case Unauthenticated():
+            return Refusal(401, error.message)
+        case NotFound(code="room_not_found"):
+            return Refusal(404, "requested room does not exist")
+        case Invalid() | LimitExceeded(code="name_length" | "identity_length" | "metadata_size" | "attributes_size"):
+            return Refusal(400, error.message)
+        case LimitExceeded(code="too_large"):
+            return Refusal(413, error.message)
+        case LimitExceeded(code="too_many_rooms"):
+            return Refusal(503, error.message)
+        case LimitExceeded() | NotAllowed():
+            return Refusal(403, error.message)
+        case _:
+            # A hook's `Denied`; what is left is the server's own trouble.
+            return Refusal(
+                403 if error.code not in ("shutting_down", "overloaded", "engine_dead") else 503, error.message
+            )
+
+
+async def _refuse(socket: Socket, refusal: Refusal) -> None:
+    try:
+        await socket.refuse(refusal.status, refusal.text)
+    except SocketClosed:
+        return
+
+
+def _leave_quietly(actor: RoomActor, sid: str) -> None:
+    try:
+        actor.post(Leave(sid, LeaveReason.JOIN_FAILURE))
+    except RoomfulError:
+        # The room is overloaded or gone: its own timeouts end the participant.
+        return
