@@ -16,6 +16,8 @@ from roomful.config.settings import DEV_KEYS, Settings
 from roomful.core.errors import ConfigError
 from roomful.edge.ca import endpoint as ca
 from roomful.edge.join.endpoint import JoinEndpoint, JoinSettings
+from roomful.edge.livekit.edge import LiveKitEdge
+from roomful.edge.livekit.welcome import Welcome
 from roomful.edge.web import endpoint as web
 from roomful.https.authority import der_of, fingerprint
 from roomful.https.store import CA_FILE
@@ -132,10 +134,14 @@ def edges(settings: Settings, known: Credentials) -> list[EdgeMaker]:
             )
         )
 
+    def livekit(directory: Directory) -> Edge:
+        edge = LiveKitEdge(directory, known.keys, Welcome(version=__version__, codecs=settings.codecs))
+        return Edge(routes=tuple(edge.routes()), observers=(edge.observe,))
+
     def files(_: Directory) -> Edge:
         return Edge(routes=tuple(web.routes(WEB_APP)))
 
-    return [join, trust, files]
+    return [join, trust, livekit, files]
 
 
 def for_tests(data_dir: Path) -> Settings:
