@@ -31,6 +31,7 @@ import type {
 } from './snapshot'
 
 const MOST_NOTICES = 4
+const CONNECT_MS = 25_000
 /** Other LiveKit clients write chat as text streams on this topic. */
 const CHAT_TOPIC = 'lk.chat'
 
@@ -62,8 +63,20 @@ export class LiveSession implements RoomSession {
     this.listen()
   }
 
+  /** Raises what the library raises, or an Error when nothing came about in time: it retries some failures for ever. */
   async connect(url: string, token: string): Promise<void> {
-    await this.room.connect(url, token)
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('no connection in time')), CONNECT_MS)
+    })
+    try {
+      await Promise.race([this.room.connect(url, token), late])
+    } catch (error) {
+      await this.room.disconnect()
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
     this.changed()
   }
 
