@@ -24,6 +24,7 @@ mod forward;
 mod layers;
 mod media;
 mod negotiation;
+mod outbound;
 mod rewrite;
 mod ring;
 mod room;
@@ -31,6 +32,7 @@ pub mod router;
 mod slab;
 mod speaker;
 mod subscribe;
+mod subscriber;
 mod track;
 
 pub use router::{Router, RouterConfig};

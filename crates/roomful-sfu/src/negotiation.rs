@@ -1,10 +1,8 @@
-//! Signaling: offers and answers in both styles, and what they bind. Sections are state keyed by mid; the texts are made anew
-//! from that state each time.
+//! Signaling: the client's offers (v1, and the publisher's of v0), and what they bind. Sections are state keyed by mid; the texts
+//! are made anew from that state each time.
 use crate::command::{Credentials, Id, Kind, Role};
-use crate::connection::{Connection, Inbound, Offered, Source, MAX_SOURCES};
-use crate::downstream::Payload;
+use crate::connection::{Connection, Inbound, Source, MAX_SOURCES};
 use crate::event::Event;
-use crate::rewrite::Rewriter;
 use crate::router::Router;
 use crate::slab::Key;
 use crate::track::{Stream, Track};
@@ -14,16 +12,14 @@ use roomful_rtc::rtp::ExtensionMap;
 use roomful_rtc::sctp::MAX_MESSAGE;
 use roomful_rtc::sdp::codec as sdp_codec;
 use roomful_rtc::sdp::extension;
-use roomful_rtc::sdp::fmtp::{opus_receive, opus_send, OpusWishes};
+use roomful_rtc::sdp::fmtp::{opus_receive, OpusWishes};
 use roomful_rtc::sdp::model::Kind as SectionKind;
-use roomful_rtc::sdp::model::{CodecLine, Description, Direction, Feedback, Section, Setup};
-use roomful_rtc::sdp::negotiate::{answer, Decision, LocalParameters, Outgoing};
-use roomful_rtc::sdp::offer::{offer, read_answer, OfferedMedia, OfferedSection};
+use roomful_rtc::sdp::model::{CodecLine, Description, Feedback, Section, Setup};
+use roomful_rtc::sdp::negotiate::{answer, Decision, LocalParameters};
 use roomful_rtc::sdp::parse::{parse, Limits};
 use std::time::Instant;
 
-const SCTP_PORT: u16 = 5000;
-const DATA_MID: &str = "data";
+pub(crate) const SCTP_PORT: u16 = 5000;
 
 /// Wanted of what we receive.
 const RECEIVE_AUDIO: [&str; 4] = [
@@ -42,24 +38,8 @@ const RECEIVE_VIDEO: [&str; 8] = [
     extension::ABS_CAPTURE_TIME,
     extension::PLAYOUT_DELAY,
 ];
-/// Of what we send: what is passed on.
-const SEND: [&str; 5] = [
-    extension::AUDIO_LEVEL,
-    extension::DEPENDENCY_DESCRIPTOR,
-    extension::VIDEO_ORIENTATION,
-    extension::ABS_CAPTURE_TIME,
-    extension::PLAYOUT_DELAY,
-];
-/// What we send carries no transport-wide numbers, so feedback of that kind is not asked for.
-const SEND_FEEDBACK: Feedback = Feedback {
-    nack: true,
-    pli: true,
-    fir: true,
-    remb: true,
-    transport_cc: false,
-};
 
-fn is_sound(kind: SectionKind) -> bool {
+pub(crate) fn is_sound(kind: SectionKind) -> bool {
     kind == SectionKind::Audio
 }
 
@@ -145,7 +125,7 @@ impl Router {
     }
 
     /// Credentials and certificate of the other side; an ICE restart when they changed.
-    fn check_remote(
+    pub(crate) fn check_remote(
         &mut self,
         key: Key,
         description: &Description,
@@ -212,7 +192,7 @@ impl Router {
         }
     }
 
-    fn decide_idle(&self, section: &Section) -> Decision {
+    pub(crate) fn decide_idle(&self, section: &Section) -> Decision {
         let names: Vec<&str> = self.config.codecs.iter().map(String::as_str).collect();
         let codecs = sdp_codec::choose(section, &names, Feedback::VIDEO);
         if codecs.is_empty() {
@@ -269,7 +249,7 @@ impl Router {
     }
 
     /// The preferred codec first; for sound RED before Opus where the track allows it.
-    fn codec_order(&self, kind: Kind, preferred: &str, red: bool) -> Vec<String> {
+    pub(crate) fn codec_order(&self, kind: Kind, preferred: &str, red: bool) -> Vec<String> {
         let video = kind == Kind::Video;
         let mut names: Vec<String> = vec![];
         if !video && red && self.config.codecs.iter().any(|c| c == "red") {
@@ -420,185 +400,6 @@ impl Router {
         self.retarget_track(track_key, now);
     }
 
-    /// A section the client receives in (v1): keep its subscription, or give it one that waits.
-    fn decide_outbound(
-        &mut self,
-        key: Key,
-        section: &Section,
-        mids: &mut Vec<(String, Id)>,
-    ) -> Option<Decision> {
-        let video = !is_sound(section.kind);
-        let connection = self.connections.get_mut(key)?;
-        if !connection.slots.iter().any(|(mid, ..)| *mid == section.mid) {
-            connection.slots.push((section.mid.clone(), video, None));
-        }
-        let held = connection
-            .slots
-            .iter()
-            .find(|(mid, ..)| *mid == section.mid)
-            .and_then(|slot| slot.2);
-        let down_key = match held {
-            Some(down) => down,
-            None => self.waiting(key, video)?,
-        };
-        let decision = self.fit(key, down_key, section);
-        let down = self.downs.get(down_key)?;
-        if decision.is_none() {
-            let (participant, track) = (down.participant, down.track);
-            self.cannot(participant, track, down_key);
-            return None;
-        }
-        let track = self.tracks.get(down.track)?.id.clone();
-        mids.push((section.mid.clone(), track));
-        decision
-    }
-
-    fn waiting(&self, key: Key, video: bool) -> Option<Key> {
-        let person = self.participants.get(self.connections.get(key)?.participant)?;
-        let mut keys: Vec<Key> = person.subscriptions.values().copied().collect();
-        keys.sort_unstable();
-        keys.into_iter().find(|down| {
-            self.downs.get(*down).is_some_and(|d| {
-                d.connection.is_none()
-                    && !d.refused
-                    && self.tracks.get(d.track).is_some_and(|t| t.is_video() == video)
-            })
-        })
-    }
-
-    /// Puts a subscription into a section, with the payload types and extensions of that section.
-    fn fit(&mut self, key: Key, down_key: Key, section: &Section) -> Option<Decision> {
-        let first_timestamp = self.random() as u32;
-        let down = self.downs.get(down_key)?;
-        let track = self.tracks.get(down.track)?;
-        let names = self.sent_names(track);
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut codecs = sdp_codec::choose(section, &names, SEND_FEEDBACK);
-        codecs.retain(|c| !c.is("h264") || c.parameter("packetization-mode") == Some("1"));
-        for codec in codecs.iter_mut().filter(|c| c.is("opus")) {
-            codec.fmtp = opus_send(&codec.fmtp, track.spec.stereo);
-        }
-        let payloads = payloads(&codecs);
-        if payloads.is_empty() {
-            return None;
-        }
-        let outgoing = self.outgoing(down_key)?;
-        let clock = payloads.first()?.codec.clock_rate();
-        let extensions = ExtensionMap::new(section.extmaps.iter().map(|m| (m.id, m.uri.as_ref())));
-        self.attach(
-            key,
-            down_key,
-            &section.mid,
-            payloads,
-            extensions,
-            clock,
-            first_timestamp,
-        );
-        let connection = self.connections.get_mut(key)?;
-        if let Some(slot) = connection.slots.iter_mut().find(|(mid, ..)| *mid == section.mid) {
-            slot.2 = Some(down_key);
-        }
-        Some(Decision::send(codecs, SEND.to_vec(), outgoing))
-    }
-
-    /// Codecs a track is or will be sent in.
-    fn sent_names(&self, track: &Track) -> Vec<String> {
-        let mut names: Vec<String> = vec![];
-        let bound = track.streams.iter().map(|s| s.codec.name().to_owned());
-        let announced = track
-            .spec
-            .codecs
-            .iter()
-            .map(|c| c.name.clone())
-            .filter(|n| !n.is_empty());
-        for name in bound.chain(announced) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        if track.spec.kind == Kind::Audio {
-            if track.spec.red {
-                names.insert(0, "red".to_owned());
-            }
-            if !names.iter().any(|n| n == "opus") {
-                names.push("opus".to_owned());
-            }
-        } else if names.is_empty() {
-            names = self.codec_order(Kind::Video, "", false);
-        }
-        names
-    }
-
-    fn outgoing(&self, down_key: Key) -> Option<Outgoing> {
-        let down = self.downs.get(down_key)?;
-        let track = self.tracks.get(down.track)?;
-        let owner = self.participants.get(track.owner)?;
-        Some(Outgoing {
-            ssrc: down.ssrc,
-            rtx_ssrc: track.is_video().then_some(down.rtx_ssrc),
-            // LiveKit's clients read publisher and track out of the stream's id (`PA_…|TR_…`).
-            stream: format!("{}|{}", owner.id, track.id),
-            track: track.id.to_string(),
-            cname: owner.id.to_string(),
-        })
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn attach(
-        &mut self,
-        key: Key,
-        down_key: Key,
-        mid: &str,
-        payloads: Vec<Payload>,
-        extensions: ExtensionMap,
-        clock: u32,
-        first_timestamp: u32,
-    ) {
-        let (Some(down), Some(connection)) = (self.downs.get_mut(down_key), self.connections.get_mut(key))
-        else {
-            return;
-        };
-        down.connection = Some(key);
-        down.mid = mid.to_owned();
-        down.payloads = payloads;
-        down.extensions = extensions;
-        if down.rewriter.is_none() {
-            down.rewriter = Some(Rewriter::new(clock, first_timestamp));
-        }
-        connection.downs.insert(down.ssrc, down_key);
-        connection.downs.insert(down.rtx_ssrc, down_key);
-    }
-
-    fn cannot(&mut self, participant: Key, track: Key, down: Key) {
-        if let Some(down) = self.downs.get_mut(down) {
-            down.refused = true;
-        }
-        if let (Some(person), Some(track)) = (self.participants.get(participant), self.tracks.get(track)) {
-            let event = Event::Unsupported {
-                participant: person.id.clone(),
-                track: track.id.clone(),
-            };
-            self.tell(event);
-        }
-    }
-
-    fn free_slot(&mut self, key: Key, mid: &str) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        let held = connection
-            .slots
-            .iter()
-            .find(|(m, ..)| m == mid)
-            .and_then(|slot| slot.2);
-        connection.slots.retain(|(m, ..)| m != mid);
-        if let Some(down) = held.and_then(|down| self.downs.get_mut(down)) {
-            down.connection = None;
-            down.mid.clear();
-            down.current = None;
-        }
-    }
-
     /// Inbound sections that stopped sending end what they carried; a track whose last one stopped is told of.
     fn forget_missing(&mut self, key: Key, description: &Description, _now: Instant) {
         let Some(connection) = self.connections.get_mut(key) else {
@@ -687,259 +488,5 @@ impl Router {
                 });
             }
         }
-    }
-
-    /// v0 subscriber: offer now, or after the outstanding answer.
-    pub(crate) fn want_offer(&mut self, key: Key, _now: Instant) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        if connection.role != Role::Subscriber {
-            return;
-        }
-        if connection.outstanding {
-            connection.dirty = true;
-            return;
-        }
-        self.make_offer(key);
-    }
-
-    fn make_offer(&mut self, key: Key) {
-        self.place_subscriptions(key);
-        let Some(connection) = self.connections.get(key) else {
-            return;
-        };
-        let mut sections = vec![OfferedSection::Data {
-            mid: DATA_MID.to_owned(),
-            port: SCTP_PORT,
-            max_message_size: u64::from(MAX_MESSAGE),
-        }];
-        let mut mids = vec![];
-        for section in &connection.offered {
-            let outgoing = section.down.and_then(|down| self.outgoing(down));
-            if let Some(track) = section
-                .down
-                .and_then(|d| self.downs.get(d))
-                .and_then(|d| self.tracks.get(d.track))
-            {
-                mids.push((section.mid.clone(), track.id.clone()));
-            }
-            sections.push(media_section(section, outgoing));
-        }
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        connection.offer_id += 1;
-        connection.session_version += 1;
-        connection.outstanding = true;
-        connection.dirty = false;
-        let credentials = connection.transport.credentials();
-        let text = offer(
-            &LocalParameters {
-                ufrag: &credentials.ufrag,
-                pwd: &credentials.pwd,
-                fingerprint_sha256: self.config.identity.fingerprint(),
-                candidates: &self.config.candidates,
-                end_of_candidates: true,
-                session_id: connection.session_id,
-                session_version: connection.session_version,
-                ice_lite: true,
-                setup: Setup::ActPass,
-            },
-            &sections,
-        );
-        let event = Event::Offer {
-            transport: connection.id.clone(),
-            offer: connection.offer_id,
-            sdp: text,
-            mids,
-        };
-        self.tell(event);
-    }
-
-    /// Every subscription gets a section: a free one of its kind, or a new one.
-    fn place_subscriptions(&mut self, key: Key) {
-        let Some(connection) = self.connections.get(key) else {
-            return;
-        };
-        let Some(person) = self.participants.get(connection.participant) else {
-            return;
-        };
-        let mut downs: Vec<Key> = person.subscriptions.values().copied().collect();
-        downs.sort_unstable();
-        for down_key in downs {
-            let Some(down) = self.downs.get(down_key) else {
-                continue;
-            };
-            if down.connection.is_some() || down.refused {
-                continue;
-            }
-            let Some(track) = self.tracks.get(down.track) else {
-                continue;
-            };
-            let video = track.is_video();
-            let names = self.sent_names(track);
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let kind = if video {
-                SectionKind::Video
-            } else {
-                SectionKind::Audio
-            };
-            let mut codecs = sdp_codec::offered(kind, &names);
-            for codec in codecs.iter_mut() {
-                codec.feedback = codec.feedback.and(SEND_FEEDBACK);
-                if codec.is("opus") {
-                    codec.fmtp = opus_send(&codec.fmtp, track.spec.stereo);
-                }
-            }
-            let Some(connection) = self.connections.get_mut(key) else {
-                return;
-            };
-            let taken = connection.offered.iter().any(|s| s.down == Some(down_key));
-            if taken {
-                continue;
-            }
-            match connection
-                .offered
-                .iter_mut()
-                .find(|s| s.down.is_none() && s.video == video)
-            {
-                Some(free) => {
-                    free.down = Some(down_key);
-                    free.codecs = codecs;
-                }
-                None => {
-                    let mid = connection.offered.len().to_string();
-                    connection.offered.push(Offered {
-                        mid,
-                        video,
-                        down: Some(down_key),
-                        codecs,
-                    });
-                }
-            }
-        }
-    }
-
-    /// v0 subscriber: the client's answer.
-    pub(crate) fn remote_answer(&mut self, request: u64, id: &Id, number: u32, sdp: &str, now: Instant) {
-        match self.try_remote_answer(id, number, sdp, now) {
-            Ok(key) => {
-                self.tell(Event::Accepted { request });
-                let dirty = self.connections.get(key).is_some_and(|c| c.dirty);
-                if dirty {
-                    self.want_offer(key, now);
-                }
-                self.retarget_connection(key, now);
-            }
-            Err((code, message)) => self.tell(Event::Refused {
-                request,
-                code,
-                message,
-            }),
-        }
-    }
-
-    fn try_remote_answer(
-        &mut self,
-        id: &Id,
-        number: u32,
-        sdp: &str,
-        now: Instant,
-    ) -> Result<Key, (&'static str, String)> {
-        let key = self
-            .connection_key(id)
-            .ok_or(("not_found", format!("no transport {id}")))?;
-        let description = parse(sdp, &Limits::default()).map_err(|e| ("sdp_invalid", e.to_string()))?;
-        let connection = self
-            .connections
-            .get(key)
-            .ok_or(("not_found", "the transport is gone".to_owned()))?;
-        if !connection.outstanding || (number != 0 && number != connection.offer_id) {
-            return Err(("wrong_state", "this answers no offer of ours".to_owned()));
-        }
-        let mut sections = vec![OfferedSection::Data {
-            mid: DATA_MID.to_owned(),
-            port: SCTP_PORT,
-            max_message_size: u64::from(MAX_MESSAGE),
-        }];
-        sections.extend(
-            connection
-                .offered
-                .iter()
-                .map(|s| media_section(s, s.down.and_then(|d| self.outgoing(d)))),
-        );
-        // A client may answer an offer that has grown less than we think: only what it saw counts.
-        sections.truncate(description.sections.len().max(1));
-        let answered = read_answer(&sections, &description).map_err(|e| ("sdp_invalid", e.to_string()))?;
-        self.check_remote(key, &description, None, now)?;
-        for section in answered.iter().skip(1) {
-            let down = self
-                .connections
-                .get(key)
-                .and_then(|c| c.offered.iter().find(|s| s.mid == section.mid)?.down);
-            let Some(down_key) = down else { continue };
-            let payloads = payloads(&section.codecs);
-            let Some(clock) = payloads
-                .first()
-                .map(|p| p.codec.clock_rate())
-                .filter(|_| !section.rejected)
-            else {
-                if let Some((participant, track)) = self.downs.get(down_key).map(|d| (d.participant, d.track))
-                {
-                    self.cannot(participant, track, down_key);
-                }
-                continue;
-            };
-            let extensions = ExtensionMap::new(section.extensions.iter().map(|m| (m.id, m.uri.as_ref())));
-            let first_timestamp = self.random() as u32;
-            self.attach(
-                key,
-                down_key,
-                &section.mid,
-                payloads,
-                extensions,
-                clock,
-                first_timestamp,
-            );
-        }
-        if let Some(connection) = self.connections.get_mut(key) {
-            connection.outstanding = false;
-        }
-        Ok(key)
-    }
-}
-
-fn payloads(codecs: &[CodecLine]) -> Vec<Payload> {
-    codecs
-        .iter()
-        .filter_map(|c| {
-            Some(Payload {
-                codec: Codec::from_name(&c.name)?,
-                payload_type: c.pt,
-                rtx: c.rtx_pt.unwrap_or(0),
-            })
-        })
-        .collect()
-}
-
-fn media_section(section: &Offered, outgoing: Option<Outgoing>) -> OfferedSection {
-    OfferedSection::Media {
-        mid: section.mid.clone(),
-        media: OfferedMedia {
-            kind: if section.video {
-                SectionKind::Video
-            } else {
-                SectionKind::Audio
-            },
-            direction: if outgoing.is_some() {
-                Direction::SendOnly
-            } else {
-                Direction::Inactive
-            },
-            codecs: section.codecs.clone(),
-            extensions: SEND.iter().filter_map(|uri| extension::offered(uri)).collect(),
-            outgoing,
-        },
     }
 }

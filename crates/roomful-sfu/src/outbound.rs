@@ -1,0 +1,227 @@
+//! Sections that carry tracks to a participant: which subscription goes where, under which numbers.
+use crate::command::{Id, Kind};
+use crate::downstream::Payload;
+use crate::event::Event;
+use crate::negotiation::is_sound;
+use crate::rewrite::Rewriter;
+use crate::router::Router;
+use crate::slab::Key;
+use crate::track::Track;
+use roomful_rtc::codec::Codec;
+use roomful_rtc::rtp::ExtensionMap;
+use roomful_rtc::sdp::codec as sdp_codec;
+use roomful_rtc::sdp::extension;
+use roomful_rtc::sdp::fmtp::opus_send;
+use roomful_rtc::sdp::model::{CodecLine, Feedback, Section};
+use roomful_rtc::sdp::negotiate::{Decision, Outgoing};
+
+/// Of what we send: what is passed on.
+pub(crate) const SEND: [&str; 5] = [
+    extension::AUDIO_LEVEL,
+    extension::DEPENDENCY_DESCRIPTOR,
+    extension::VIDEO_ORIENTATION,
+    extension::ABS_CAPTURE_TIME,
+    extension::PLAYOUT_DELAY,
+];
+/// What we send carries no transport-wide numbers, so feedback of that kind is not asked for.
+pub(crate) const SEND_FEEDBACK: Feedback = Feedback {
+    nack: true,
+    pli: true,
+    fir: true,
+    remb: true,
+    transport_cc: false,
+};
+
+impl Router {
+    /// A section the client receives in (v1): keep its subscription, or give it one that waits.
+    pub(crate) fn decide_outbound(
+        &mut self,
+        key: Key,
+        section: &Section,
+        mids: &mut Vec<(String, Id)>,
+    ) -> Option<Decision> {
+        let video = !is_sound(section.kind);
+        let connection = self.connections.get_mut(key)?;
+        if !connection.slots.iter().any(|(mid, ..)| *mid == section.mid) {
+            connection.slots.push((section.mid.clone(), video, None));
+        }
+        let held = connection
+            .slots
+            .iter()
+            .find(|(mid, ..)| *mid == section.mid)
+            .and_then(|slot| slot.2);
+        let down_key = match held {
+            Some(down) => down,
+            None => self.waiting(key, video)?,
+        };
+        let decision = self.fit(key, down_key, section);
+        let down = self.downs.get(down_key)?;
+        if decision.is_none() {
+            let (participant, track) = (down.participant, down.track);
+            self.cannot(participant, track, down_key);
+            return None;
+        }
+        let track = self.tracks.get(down.track)?.id.clone();
+        mids.push((section.mid.clone(), track));
+        decision
+    }
+
+    fn waiting(&self, key: Key, video: bool) -> Option<Key> {
+        let person = self.participants.get(self.connections.get(key)?.participant)?;
+        let mut keys: Vec<Key> = person.subscriptions.values().copied().collect();
+        keys.sort_unstable();
+        keys.into_iter().find(|down| {
+            self.downs.get(*down).is_some_and(|d| {
+                d.connection.is_none()
+                    && !d.refused
+                    && self.tracks.get(d.track).is_some_and(|t| t.is_video() == video)
+            })
+        })
+    }
+
+    /// Puts a subscription into a section, with the payload types and extensions of that section.
+    fn fit(&mut self, key: Key, down_key: Key, section: &Section) -> Option<Decision> {
+        let first_timestamp = self.random() as u32;
+        let down = self.downs.get(down_key)?;
+        let track = self.tracks.get(down.track)?;
+        let names = self.sent_names(track);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut codecs = sdp_codec::choose(section, &names, SEND_FEEDBACK);
+        codecs.retain(|c| !c.is("h264") || c.parameter("packetization-mode") == Some("1"));
+        for codec in codecs.iter_mut().filter(|c| c.is("opus")) {
+            codec.fmtp = opus_send(&codec.fmtp, track.spec.stereo);
+        }
+        let payloads = payloads(&codecs);
+        if payloads.is_empty() {
+            return None;
+        }
+        let outgoing = self.outgoing(down_key)?;
+        let clock = payloads.first()?.codec.clock_rate();
+        let extensions = ExtensionMap::new(section.extmaps.iter().map(|m| (m.id, m.uri.as_ref())));
+        self.attach(
+            key,
+            down_key,
+            &section.mid,
+            payloads,
+            extensions,
+            clock,
+            first_timestamp,
+        );
+        let connection = self.connections.get_mut(key)?;
+        if let Some(slot) = connection.slots.iter_mut().find(|(mid, ..)| *mid == section.mid) {
+            slot.2 = Some(down_key);
+        }
+        Some(Decision::send(codecs, SEND.to_vec(), outgoing))
+    }
+
+    /// Codecs a track is or will be sent in.
+    pub(crate) fn sent_names(&self, track: &Track) -> Vec<String> {
+        let mut names: Vec<String> = vec![];
+        let bound = track.streams.iter().map(|s| s.codec.name().to_owned());
+        let announced = track
+            .spec
+            .codecs
+            .iter()
+            .map(|c| c.name.clone())
+            .filter(|n| !n.is_empty());
+        for name in bound.chain(announced) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if track.spec.kind == Kind::Audio {
+            if track.spec.red {
+                names.insert(0, "red".to_owned());
+            }
+            if !names.iter().any(|n| n == "opus") {
+                names.push("opus".to_owned());
+            }
+        } else if names.is_empty() {
+            names = self.codec_order(Kind::Video, "", false);
+        }
+        names
+    }
+
+    pub(crate) fn outgoing(&self, down_key: Key) -> Option<Outgoing> {
+        let down = self.downs.get(down_key)?;
+        let track = self.tracks.get(down.track)?;
+        let owner = self.participants.get(track.owner)?;
+        Some(Outgoing {
+            ssrc: down.ssrc,
+            rtx_ssrc: track.is_video().then_some(down.rtx_ssrc),
+            // LiveKit's clients read publisher and track out of the stream's id (`PA_…|TR_…`).
+            stream: format!("{}|{}", owner.id, track.id),
+            track: track.id.to_string(),
+            cname: owner.id.to_string(),
+        })
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn attach(
+        &mut self,
+        key: Key,
+        down_key: Key,
+        mid: &str,
+        payloads: Vec<Payload>,
+        extensions: ExtensionMap,
+        clock: u32,
+        first_timestamp: u32,
+    ) {
+        let (Some(down), Some(connection)) = (self.downs.get_mut(down_key), self.connections.get_mut(key))
+        else {
+            return;
+        };
+        down.connection = Some(key);
+        down.mid = mid.to_owned();
+        down.payloads = payloads;
+        down.extensions = extensions;
+        if down.rewriter.is_none() {
+            down.rewriter = Some(Rewriter::new(clock, first_timestamp));
+        }
+        connection.downs.insert(down.ssrc, down_key);
+        connection.downs.insert(down.rtx_ssrc, down_key);
+    }
+
+    pub(crate) fn cannot(&mut self, participant: Key, track: Key, down: Key) {
+        if let Some(down) = self.downs.get_mut(down) {
+            down.refused = true;
+        }
+        if let (Some(person), Some(track)) = (self.participants.get(participant), self.tracks.get(track)) {
+            let event = Event::Unsupported {
+                participant: person.id.clone(),
+                track: track.id.clone(),
+            };
+            self.tell(event);
+        }
+    }
+
+    pub(crate) fn free_slot(&mut self, key: Key, mid: &str) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let held = connection
+            .slots
+            .iter()
+            .find(|(m, ..)| m == mid)
+            .and_then(|slot| slot.2);
+        connection.slots.retain(|(m, ..)| m != mid);
+        if let Some(down) = held.and_then(|down| self.downs.get_mut(down)) {
+            down.connection = None;
+            down.mid.clear();
+            down.current = None;
+        }
+    }
+}
+
+pub(crate) fn payloads(codecs: &[CodecLine]) -> Vec<Payload> {
+    codecs
+        .iter()
+        .filter_map(|c| {
+            Some(Payload {
+                codec: Codec::from_name(&c.name)?,
+                payload_type: c.pt,
+                rtx: c.rtx_pt.unwrap_or(0),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,395 @@
+//! A room on a virtual network with a virtual clock: the router, and clients made of full-ICE transports.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code
+)]
+use roomful_rtc::dtls::DtlsIdentity;
+use roomful_rtc::ice::Credentials as IceCredentials;
+use roomful_rtc::rtp::extension::{Block, Extension, ExtensionMap};
+use roomful_rtc::rtp::{NewHeader, RtpHeader};
+use roomful_rtc::sdp::parse::{parse, Limits};
+use roomful_rtc::transport::{Path, Protocol, Transport, TransportConfig};
+use roomful_sfu::command::{Command, Credentials, Id, Rights, Role};
+use roomful_sfu::egress::Egress;
+use roomful_sfu::event::Event;
+use roomful_sfu::{Router, RouterConfig};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Collects what the router sends.
+#[derive(Default)]
+pub struct Wire(pub Vec<(Path, Vec<u8>)>);
+
+impl Egress for Wire {
+    fn slot(&mut self, path: &Path, len: usize) -> &mut [u8] {
+        self.0.push((*path, vec![0; len]));
+        &mut self.0.last_mut().unwrap().1
+    }
+}
+
+/// A received media packet.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub header: RtpHeader,
+    pub index: u64,
+    pub payload: Vec<u8>,
+}
+
+pub struct Client {
+    pub name: String,
+    pub transport: Transport,
+    pub address: SocketAddr,
+    pub sections: Vec<String>,
+    pub version: u32,
+    pub received: Vec<Received>,
+    pub rtcp: Vec<Vec<u8>>,
+    /// Media packets that the network loses on their way here: asked with each packet's header.
+    pub lose: Option<Box<dyn FnMut(&RtpHeader) -> bool>>,
+    fingerprint: String,
+    ufrag: String,
+    pwd: String,
+}
+
+pub struct World {
+    pub now: Instant,
+    pub router: Router,
+    pub server: SocketAddr,
+    pub clients: HashMap<String, Client>,
+    pub events: Vec<Event>,
+    requests: u64,
+    next: u16,
+}
+
+pub fn id(text: &str) -> Id {
+    text.into()
+}
+
+impl World {
+    pub fn new() -> Self {
+        let now = Instant::now();
+        let server: SocketAddr = "10.0.0.1:7882".parse().unwrap();
+        let config = RouterConfig {
+            identity: DtlsIdentity::generate().unwrap(),
+            addresses: vec![(server, Protocol::Udp)],
+            candidates: vec![format!(
+                "candidate:1 1 udp 2130706431 {} {} typ host",
+                server.ip(),
+                server.port()
+            )],
+            codecs: ["opus", "red", "vp8", "h264", "vp9", "av1"]
+                .map(str::to_owned)
+                .to_vec(),
+            max_tracks: 8,
+            max_subscriptions: 64,
+        };
+        let mut world = Self {
+            now,
+            router: Router::new(config, 7, now),
+            server,
+            clients: HashMap::new(),
+            events: vec![],
+            requests: 0,
+            next: 5000,
+        };
+        world.command(Command::OpenRoom { room: id("RM_1") });
+        world
+    }
+
+    pub fn command(&mut self, command: Command) {
+        self.router.handle_command(command, self.now);
+        self.collect();
+    }
+
+    /// Somebody enters with one transport, and offers these sections.
+    pub fn enter(&mut self, name: &str, sections: &[String]) {
+        self.next += 1;
+        let address: SocketAddr = format!("10.0.0.2:{}", self.next).parse().unwrap();
+        let identity = DtlsIdentity::generate().unwrap();
+        let (ufrag, pwd) = (
+            format!("{name}frag"),
+            format!("{name}-password-with-24-characters"),
+        );
+        let transport = Transport::new(
+            &TransportConfig {
+                identity: &identity,
+                credentials: &IceCredentials {
+                    ufrag: ufrag.clone(),
+                    pwd: pwd.clone(),
+                },
+                addresses: &[(address, Protocol::Udp)],
+                ice_lite: false,
+                controlling: true,
+                active: true,
+            },
+            self.now,
+        );
+        let client = Client {
+            name: name.to_owned(),
+            transport,
+            address,
+            sections: sections.to_vec(),
+            version: 0,
+            received: vec![],
+            rtcp: vec![],
+            lose: None,
+            fingerprint: identity.fingerprint().to_owned(),
+            ufrag,
+            pwd,
+        };
+        self.clients.insert(name.to_owned(), client);
+        self.command(Command::AddParticipant {
+            room: id("RM_1"),
+            participant: id(&format!("PA_{name}")),
+            identity: id(name),
+            rights: Rights {
+                subscribe: true,
+                publish_data: true,
+            },
+        });
+        self.command(Command::OpenTransport {
+            participant: id(&format!("PA_{name}")),
+            transport: id(&format!("TP_{name}")),
+            role: Role::Single,
+            credentials: Credentials {
+                ufrag: format!("srv{name}"),
+                pwd: "server-password-with-24-chars".into(),
+            },
+        });
+        if !sections.is_empty() {
+            self.offer(name);
+        }
+    }
+
+    /// The client offers what it has now; returns the answer.
+    pub fn offer(&mut self, name: &str) -> String {
+        let client = self.clients.get_mut(name).unwrap();
+        client.version += 1;
+        let mids: Vec<String> = (0..client.sections.len()).map(|n| n.to_string()).collect();
+        let mut sdp = format!(
+            "v=0\r\no=- 1 {} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\na=extmap-allow-mixed\r\n",
+            client.version,
+            mids.join(" ")
+        );
+        for (mid, section) in client.sections.iter().enumerate() {
+            let (line, rest) = section.split_once('\n').unwrap();
+            sdp += &format!(
+                "{line}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:sha-256 {}\r\na=setup:actpass\r\n{}",
+                client.ufrag,
+                client.pwd,
+                client.fingerprint,
+                rest.replace('\n', "\r\n")
+            );
+        }
+        self.requests += 1;
+        let request = self.requests;
+        self.command(Command::RemoteOffer {
+            request,
+            transport: id(&format!("TP_{name}")),
+            sdp,
+            credentials: Credentials {
+                ufrag: format!("srv{name}{request}"),
+                pwd: "server-password-with-24-chars".into(),
+            },
+        });
+        let answer = self
+            .events
+            .iter()
+            .find_map(|e| match e {
+                Event::Answer { request: r, sdp, .. } if *r == request => Some(sdp.clone()),
+                Event::Refused {
+                    request: r, message, ..
+                } if *r == request => panic!("refused: {message}"),
+                _ => None,
+            })
+            .expect("an answer");
+        let remote = parse(&answer, &Limits::default()).unwrap().transport().unwrap();
+        let digests = remote.fingerprints.iter().map(|f| f.digest.clone()).collect();
+        let client = self.clients.get_mut(name).unwrap();
+        client.transport.set_remote(
+            &IceCredentials {
+                ufrag: remote.ufrag,
+                pwd: remote.pwd,
+            },
+            digests,
+            self.now,
+        );
+        client
+            .transport
+            .add_remote_candidate(self.server, Protocol::Udp, self.now);
+        answer
+    }
+
+    /// The network and the clock move on.
+    pub fn run(&mut self, how_long: Duration) {
+        let end = self.now + how_long;
+        while self.now < end {
+            self.now += Duration::from_millis(5);
+            let mut wire = Wire::default();
+            let server = self.server;
+            for client in self.clients.values_mut() {
+                client.transport.handle_timeout(self.now);
+                while let Some((_, mut packet)) = client.transport.poll_transmit() {
+                    let path = Path {
+                        local: server,
+                        remote: client.address,
+                        protocol: Protocol::Udp,
+                    };
+                    self.router.handle_packet(&path, &mut packet, self.now, &mut wire);
+                }
+            }
+            self.router.handle_timeout(self.now, &mut wire);
+            self.router.flush(self.now, &mut wire);
+            self.deliver(wire);
+            self.collect();
+        }
+    }
+
+    fn deliver(&mut self, wire: Wire) {
+        for (path, mut packet) in wire.0 {
+            let Some(client) = self.clients.values_mut().find(|c| c.address == path.remote) else {
+                continue;
+            };
+            let theirs = Path {
+                local: client.address,
+                remote: path.local,
+                protocol: path.protocol,
+            };
+            match packet[0] {
+                0..=3 => {
+                    client.transport.handle_stun(&theirs, &packet, self.now);
+                }
+                20..=63 => client.transport.handle_dtls(&packet, self.now),
+                _ if (192..=223).contains(&packet[1]) => {
+                    let n = client
+                        .transport
+                        .receiver()
+                        .unwrap()
+                        .unprotect_rtcp(&mut packet)
+                        .unwrap();
+                    client.rtcp.push(packet[..n].to_vec());
+                }
+                _ => {
+                    let header = RtpHeader::parse(&packet).unwrap();
+                    if client.lose.as_mut().is_some_and(|lose| lose(&header)) {
+                        continue;
+                    }
+                    let (header, index, n) = client
+                        .transport
+                        .receiver()
+                        .unwrap()
+                        .unprotect_rtp(&mut packet)
+                        .unwrap();
+                    let payload = header.payload(&packet[..n]).unwrap().to_vec();
+                    client.received.push(Received {
+                        header,
+                        index,
+                        payload,
+                    });
+                }
+            }
+        }
+    }
+
+    fn collect(&mut self) {
+        while let Some(event) = self.router.poll_event() {
+            self.events.push(event);
+        }
+    }
+
+    /// A client sends one media packet, with extensions by the ids of these sections.
+    pub fn send(
+        &mut self,
+        name: &str,
+        ssrc: u32,
+        pt: u8,
+        index: u64,
+        timestamp: u32,
+        extensions: &[(Extension, &[u8])],
+        payload: &[u8],
+    ) {
+        let mut block = Block::default();
+        for (extension, value) in extensions {
+            block.push(ids().id(*extension).unwrap(), value);
+        }
+        let client = self.clients.get_mut(name).unwrap();
+        let sender = client.transport.sender().expect("connected");
+        let mut packet = vec![0u8; 12 + block.bytes().len() + payload.len() + sender.overhead()];
+        let header = NewHeader {
+            marker: true,
+            payload_type: pt,
+            sequence: index as u16,
+            timestamp,
+            ssrc,
+        };
+        let at = header.write(&block, &mut packet).unwrap();
+        packet[at..at + payload.len()].copy_from_slice(payload);
+        sender.protect_rtp(&mut packet, at, ssrc, index).unwrap();
+        let path = Path {
+            local: self.server,
+            remote: client.address,
+            protocol: Protocol::Udp,
+        };
+        let mut wire = Wire::default();
+        self.router.handle_packet(&path, &mut packet, self.now, &mut wire);
+        self.router.flush(self.now, &mut wire);
+        self.deliver(wire);
+        self.collect();
+    }
+
+    pub fn client(&mut self, name: &str) -> &mut Client {
+        self.clients.get_mut(name).unwrap()
+    }
+}
+
+/// Extension ids that all test sections use.
+pub fn ids() -> ExtensionMap {
+    ExtensionMap::new(EXTENSIONS.iter().map(|(id, e)| (*id, e.uri())))
+}
+
+const EXTENSIONS: [(u8, Extension); 4] = [
+    (1, Extension::Mid),
+    (2, Extension::Rid),
+    (4, Extension::AudioLevel),
+    (5, Extension::TransportCc),
+];
+
+fn extmaps() -> String {
+    EXTENSIONS
+        .iter()
+        .map(|(id, e)| format!("a=extmap:{id} {}\n", e.uri()))
+        .collect()
+}
+
+/// A VP8 section; `extra` holds msid, ssrc or rid lines.
+pub fn video(direction: &str, extra: &str) -> String {
+    format!(
+        "m=video 9 UDP/TLS/RTP/SAVPF 96 97\na={direction}\na=rtcp-mux\na=rtpmap:96 VP8/90000\na=rtcp-fb:96 nack\na=rtcp-fb:96 nack pli\n\
+         a=rtcp-fb:96 transport-cc\na=rtpmap:97 rtx/90000\na=fmtp:97 apt=96\n{}{extra}",
+        extmaps()
+    )
+}
+
+/// An Opus section.
+pub fn audio(direction: &str, extra: &str) -> String {
+    format!(
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111\na={direction}\na=rtcp-mux\na=rtpmap:111 opus/48000/2\n{}{extra}",
+        extmaps()
+    )
+}
+
+/// A VP8 payload: `key` starts a key frame; picture ids of 15 bits.
+pub fn vp8(key: bool, picture: u16, size: usize) -> Vec<u8> {
+    let mut out = vec![
+        0x90,
+        0x80,
+        0x80 | (picture >> 8) as u8 & 0x7f,
+        picture as u8,
+        u8::from(!key),
+    ];
+    out.resize(size.max(5), 0xaa);
+    out
+}
