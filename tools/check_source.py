@@ -1,7 +1,7 @@
 """Rules of the source that no linter knows. Called by `make check`; prints each breach as `file:line: what`.
 
-No hand-written file has more than 800 lines (tests, generated files and lock files aside), and only `engine`, `hub` and
-`rtc` import the native module.
+No hand-written file has more than 800 lines (tests, generated files and lock files aside), and only `engine`, `hub`,
+`rtc` and the composition root import the native module.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_LINES = 800
-MAY_IMPORT_NATIVE = ("src/roomful/engine/", "src/roomful/hub/", "src/roomful/rtc/")
+MAY_IMPORT_NATIVE = ("src/roomful/engine/", "src/roomful/hub/", "src/roomful/rtc/", "src/roomful/app/parts.py")
 SOURCES = {".py", ".rs", ".ts", ".tsx", ".css", ".sh"}
 
 

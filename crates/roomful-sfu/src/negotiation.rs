@@ -198,7 +198,12 @@ impl Router {
         if codecs.is_empty() {
             return Decision::Reject;
         }
-        Decision::inactive(codecs, vec![extension::MID])
+        let extensions = if is_sound(section.kind) {
+            RECEIVE_AUDIO.to_vec()
+        } else {
+            RECEIVE_VIDEO.to_vec()
+        };
+        Decision::inactive(codecs, extensions)
     }
 
     /// A section that the client sends in: find its track by `cid`.

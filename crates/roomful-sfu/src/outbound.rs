@@ -23,6 +23,18 @@ pub(crate) const SEND: [&str; 5] = [
     extension::ABS_CAPTURE_TIME,
     extension::PLAYOUT_DELAY,
 ];
+/// Answered in sections that we send in: what is passed on, and what Chromium must find negotiated before it offers simulcast
+/// in a section that it adds later.
+const ANSWERED: [&str; 8] = [
+    extension::MID,
+    extension::RID,
+    extension::REPAIRED_RID,
+    extension::AUDIO_LEVEL,
+    extension::DEPENDENCY_DESCRIPTOR,
+    extension::VIDEO_ORIENTATION,
+    extension::ABS_CAPTURE_TIME,
+    extension::PLAYOUT_DELAY,
+];
 /// What we send carries no transport-wide numbers, so feedback of that kind is not asked for.
 pub(crate) const SEND_FEEDBACK: Feedback = Feedback {
     nack: true,
@@ -111,7 +123,7 @@ impl Router {
         if let Some(slot) = connection.slots.iter_mut().find(|(mid, ..)| *mid == section.mid) {
             slot.2 = Some(down_key);
         }
-        Some(Decision::send(codecs, SEND.to_vec(), outgoing))
+        Some(Decision::send(codecs, ANSWERED.to_vec(), outgoing))
     }
 
     /// Codecs a track is or will be sent in.

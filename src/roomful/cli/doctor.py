@@ -14,6 +14,7 @@ import platform
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from roomful import __version__
@@ -114,8 +115,7 @@ def files(settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding(BAD, "the web app is missing: from a checkout, `make serve` builds it")
     try:
-        import roomful._native  # noqa: F401 # pyright: ignore[reportUnusedImport]
-        from roomful._native import media  # noqa: F401 # pyright: ignore[reportUnusedImport]
+        import_module("roomful.app.parts")
     except ImportError as error:
         yield Finding(BAD, f"the media engine does not load: {error}")
     else:
