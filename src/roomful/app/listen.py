@@ -144,7 +144,9 @@ class Listener:
             ws="websockets-sansio",
             # Signal messages are bounded again, and more tightly, by each edge.
             ws_max_size=1 << 20,
-            ws_ping_interval=None,
+            # Beneath each edge's own pings: finds clients that vanished without a word.
+            ws_ping_interval=20.0,
+            ws_ping_timeout=20.0,
             ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
