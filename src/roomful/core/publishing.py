@@ -10,7 +10,7 @@ from roomful.core.events import DemandChanged, Muted, Published, Unpublished
 from roomful.core.occupant import Occupant, Publication
 from roomful.core.state import RoomState
 from roomful.core.subscribing import forget_track, offer_new
-from roomful.core.track import AddTrack, Track, TrackCodec
+from roomful.core.track import AddTrack, Layer, Track, TrackCodec
 
 _MIME = {
     "opus": "audio/opus",
@@ -24,6 +24,10 @@ _MIME = {
     "av1": "video/AV1",
 }
 """As SDP and LiveKit's TrackInfo write them."""
+
+
+_RIDS = {"q": 0, "h": 1, "f": 2}
+"""What LiveKit's clients call low, medium and high."""
 
 
 def mime_of(codec: str, kind: str) -> str:
@@ -134,10 +138,7 @@ def _bound(track: Track, command: Bind) -> Track:
     at = next((i for i, one in enumerate(codecs) if one.codec == command.codec), None)
     if at is None:
         at = next((i for i, one in enumerate(codecs) if not one.mid), len(codecs) - 1)
-    layers = tuple(
-        replace(layer, rid=layer.rid or (command.rids[i] if i < len(command.rids) else ""))
-        for i, layer in enumerate(codecs[at].layers or track.layers)
-    )
+    layers = _with_rids(codecs[at].layers or track.layers, command.rids)
     codecs[at] = replace(codecs[at], codec=command.codec, mid=command.mid, layers=layers)
     if track.mid and at != 0:
         return replace(track, codecs=tuple(codecs), version=track.version + 1)
@@ -149,6 +150,15 @@ def _bound(track: Track, command: Bind) -> Track:
         mime=mime_of(command.codec, track.kind),
         version=track.version + 1,
     )
+
+
+def _with_rids(layers: tuple[Layer, ...], rids: tuple[str, ...]) -> tuple[Layer, ...]:
+    """LiveKit's own names tell the quality; others stand for it in the engine's order, lowest first."""
+    if all(rid in _RIDS for rid in rids):
+        names = {_RIDS[rid]: rid for rid in rids}
+    else:
+        names = dict(zip(sorted({layer.quality for layer in layers}), rids, strict=False))
+    return tuple(replace(layer, rid=layer.rid or names.get(layer.quality, "")) for layer in layers)
 
 
 def unpublish(state: RoomState, command: Unpublish) -> None:
