@@ -110,6 +110,7 @@ class RoomActor:
         self._flushed_at = 0.0
         self._next_tick = 0.0
         self._task: asyncio.Task[None] | None = None
+        self._listeners: list[Callable[[DataPassed], None]] = []
         self.closed = False
 
     @property
@@ -134,7 +135,7 @@ class RoomActor:
     def start(self) -> None:
         """Opens the room at the engine and starts its task."""
         self._engine.open_room(self.info.sid, self._hear)
-        self._engine.watch_data(self.info.sid, self._hooks.wants_data)
+        self._watch_data()
         self._carry_out(self._room.start())
         self._next_tick = asyncio.get_running_loop().time() + TICK_S
         self._task = asyncio.create_task(self._run(), name=f"room {self.info.name}")
@@ -207,6 +208,21 @@ class RoomActor:
     def replay_data(self, participant: str, seen: tuple[tuple[str, int], ...]) -> None:
         """Sends the reliable packets missed; `seen` is (publisher, last sequence seen)."""
         self._engine.replay_data(participant, seen)
+
+    def listen_data(self, listener: Callable[[DataPassed], None]) -> Callable[[], None]:
+        """`listener` is told of every data packet until the function returned is called. It must not block or raise."""
+        self._listeners.append(listener)
+        self._watch_data()
+
+        def stop() -> None:
+            self._listeners.remove(listener)
+            if not self.closed:
+                self._watch_data()
+
+        return stop
+
+    def _watch_data(self) -> None:
+        self._engine.watch_data(self.info.sid, self._hooks.wants_data or bool(self._listeners))
 
     async def stats(self) -> str:
         """JSON text of the engine's counters."""
@@ -404,8 +420,10 @@ class RoomActor:
             case TransportChanged():
                 self._transport_changed(report)
             case DataPassed():
-                if participant := self._room.participant(report.participant):
+                if self._hooks.wants_data and (participant := self._room.participant(report.participant)):
                     self._hooks.data(self.info, participant, report)
+                for listener in tuple(self._listeners):
+                    listener(report)
             case DataHeld():
                 # Nobody asked for topics to be held: what is held all the same goes on.
                 self._engine.decide(self.info.sid, report.hold, verdict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from livekit.protocol.room import DESCRIPTOR as ROOM_FILE
 from starlette.routing import BaseRoute
 
 from roomful.core.effects import Happening, ParticipantAborted, ParticipantLeft, RoomFinished
@@ -13,6 +14,8 @@ from roomful.edge.livekit.responses import Responses
 from roomful.edge.livekit.session import Bounds
 from roomful.edge.livekit.snapshots import Snapshots
 from roomful.edge.livekit.tokens import Tokens
+from roomful.edge.livekit.twirp.endpoint import TwirpEndpoint
+from roomful.edge.livekit.twirp.rooms import RoomService
 from roomful.edge.livekit.welcome import Welcome
 from roomful.service.directory import Directory
 
@@ -42,13 +45,19 @@ class LiveKitEdge:
             allowed_origins=allowed_origins,
         )
 
+        self._twirp = TwirpEndpoint(
+            self.tokens,
+            {"livekit.RoomService": (ROOM_FILE.services_by_name["RoomService"], RoomService(directory, self.tokens))},
+        )
+
     def routes(self) -> list[BaseRoute]:
-        return [*self._signal.routes()]
+        return [*self._signal.routes(), *self._twirp.routes()]
 
     def observe(self, happening: Happening) -> None:
         """To be told of everything that happens in rooms, in order."""
         match happening:
             case ParticipantLeft() | ParticipantAborted():
+                self.tokens.let_go(happening.participant.sid)
                 self._blobs.forget(happening.room.sid, happening.participant.identity)
             case RoomFinished():
                 self._blobs.forget(happening.room.sid)

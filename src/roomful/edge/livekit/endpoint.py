@@ -167,6 +167,7 @@ class SignalEndpoint:
             await _refuse(socket, refusal)
             return
         self._recent.refusals.pop((entry.room, entry.join.identity), None)
+        self._tokens.hold(joined.participant.sid, entry.grant)
         session = self._session(entry, actor, joined)
         permission = joined.participant.permission
         rest = self._welcome.join(

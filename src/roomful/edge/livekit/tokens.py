@@ -24,6 +24,7 @@ class Tokens:
         self._keys = keys
         self._clock = clock
         self._revocations = Revocations()
+        self._held: dict[str, str] = {}
 
     def grant(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Grant:
         """By header, or else by query. Raises Unauthenticated."""
@@ -51,6 +52,17 @@ class Tokens:
         """All of an identity's tokens for a room made before a time, the server's refreshed ones too; 0 is now and a minute."""
         before = before_s or self._clock.now_ms() // 1000 + LEEWAY_S
         self._revocations.revoke(room, identity, before, fingerprint=fingerprint)
+
+    def hold(self, participant: str, grant: Grant) -> None:
+        """With this token somebody entered; until `let_go`."""
+        self._held[participant] = grant.fingerprint
+
+    def let_go(self, participant: str) -> None:
+        self._held.pop(participant, None)
+
+    def revoke_held(self, room: str, participant: Participant, before_s: int = 0) -> None:
+        """Also the very token somebody entered with, which may not say when it was made."""
+        self.revoke(room, participant.identity, before_s, fingerprint=self._held.get(participant.sid, ""))
 
     def sign(self, grant: Grant, ttl_s: int, *, api_key: str = "") -> str:
         """By the key named, or else the first."""

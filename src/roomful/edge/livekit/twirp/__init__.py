@@ -1,0 +1,1 @@
+"""LiveKit's server API: Twirp over HTTP, in JSON or protobuf."""
