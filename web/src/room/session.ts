@@ -210,10 +210,11 @@ export class LiveSession implements RoomSession {
   private listen(): void {
     const room = this.room
     for (const event of REDRAWN_ON) room.on(event, this.changed)
-    room.on(RoomEvent.ParticipantConnected, (one: RemoteParticipant) => this.notify({ kind: 'joined', name: nameOf(one) }))
-    room.on(RoomEvent.ParticipantDisconnected, (one: RemoteParticipant) =>
-      this.notify({ kind: 'departed', name: nameOf(one) }),
-    )
+    // Coming back after a lost connection, everybody seems to leave and join: that is no news.
+    const seen = (kind: 'joined' | 'departed', one: RemoteParticipant): void =>
+      room.state === ConnectionState.Connected ? this.notify({ kind, name: nameOf(one) }) : this.changed()
+    room.on(RoomEvent.ParticipantConnected, (one: RemoteParticipant) => seen('joined', one))
+    room.on(RoomEvent.ParticipantDisconnected, (one: RemoteParticipant) => seen('departed', one))
     room.on(RoomEvent.TrackSubscribed, (track: RemoteTrack) => {
       if (track.kind === Track.Kind.Audio) document.body.append(track.attach())
       this.changed()
