@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 from roomful import __version__
 from roomful._native.media import Engine, EngineError
@@ -13,9 +15,11 @@ from roomful.app.secret_files import Secrets, fresh, kept
 from roomful.auth.grant import Grant, VideoGrant
 from roomful.auth.token import sign
 from roomful.config.settings import DEV_KEYS, Settings
+from roomful.core.effects import Happening
 from roomful.core.errors import ConfigError
 from roomful.edge.ca import endpoint as ca
 from roomful.edge.join.endpoint import JoinEndpoint, JoinSettings
+from roomful.edge.livekit import webhooks
 from roomful.edge.livekit.edge import LiveKitEdge
 from roomful.edge.livekit.welcome import Welcome
 from roomful.edge.web import endpoint as web
@@ -25,6 +29,8 @@ from roomful.plugins.hooks import UserHooks
 from roomful.service.clock import WallClock
 from roomful.service.directory import Directory
 from roomful.service.ids import RandomIds
+from roomful.webhooks.delivery import Delivery
+from roomful.webhooks.message import Message
 
 WEB_APP = Path(__file__).parent.parent / "web"
 PAGE_TOKEN_S = 600
@@ -136,7 +142,20 @@ def edges(settings: Settings, known: Credentials) -> list[EdgeMaker]:
 
     def livekit(directory: Directory) -> Edge:
         edge = LiveKitEdge(directory, known.keys, Welcome(version=__version__, codecs=settings.codecs))
-        return Edge(routes=tuple(edge.routes()), observers=(edge.observe,))
+        if not settings.webhook.urls:
+            return Edge(routes=tuple(edge.routes()), observers=(edge.observe,))
+        sign = partial(edge.tokens.sign, api_key=settings.webhook.api_key)
+        delivery = Delivery(
+            settings.webhook.urls,
+            lambda body: webhooks.authorization(body, sign),
+            user_agent=f"roomful/{__version__}",
+        )
+
+        def post(happening: Happening) -> None:
+            event, body = webhooks.message(happening, f"EV_{uuid4().hex}", directory.clock.now_ms())
+            delivery.put(Message(happening.room.sid, event, body, webhooks.CONTENT_TYPE))
+
+        return Edge(routes=tuple(edge.routes()), observers=(edge.observe, post), stop=delivery.stop)
 
     def files(_: Directory) -> Edge:
         return Edge(routes=tuple(web.routes(WEB_APP)))
