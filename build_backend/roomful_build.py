@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import maturin
+import maturin  # pyright: ignore[reportMissingTypeStubs]
 from web_assets import WebBuildError, ensure_web
 
 _Settings = Mapping[str, Any] | None

@@ -23,7 +23,9 @@ def sources() -> list[str]:
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    return [name for name in sorted(set(listed.splitlines())) if Path(name).suffix in SOURCES and (ROOT / name).is_file()]
+    return [
+        name for name in sorted(set(listed.splitlines())) if Path(name).suffix in SOURCES and (ROOT / name).is_file()
+    ]
 
 
 def is_test(name: str) -> bool:

@@ -122,7 +122,9 @@ def browsers() -> None:
         run("apt-get", "update", "-qq", DEBIAN_FRONTEND="noninteractive")
         run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing, DEBIAN_FRONTEND="noninteractive")
         return
-    raise Trouble(f"the tests drive real browsers: install {' and '.join(missing)} (on Debian: apt install …), then try again")
+    raise Trouble(
+        f"the tests drive real browsers: install {' and '.join(missing)} (on Debian: apt install …), then try again"
+    )
 
 
 def need(command: str, why: str) -> None:

@@ -82,10 +82,13 @@ async def cut_signal(person: Person) -> None:
 async def test_a_cut_signal_connection_leaves_no_gap_in_media(enter: Enter) -> None:
     ada, bob = [await enter(name, "cut") for name in ("Ada", "Bob")]
     await everyone_sees_everyone([ada, bob])
+
+    async def settled() -> bool:
+        return await ada.sees("Bob", more_than=120)
+
+    await until("the picture has settled", settled, 30)
     before = (await ada.received())["Bob"]["camera"]
-    await ada.page.evaluate(
-        "window.__roomful.room.simulateScenario('signal-reconnect').then(() => true)"
-    )
+    await ada.page.evaluate("window.__roomful.room.simulateScenario('signal-reconnect').then(() => true)")
     await asyncio.sleep(3)
 
     async def connected() -> bool:
@@ -100,7 +103,9 @@ async def test_a_cut_signal_connection_leaves_no_gap_in_media(enter: Enter) -> N
     assert rejoined == 1
 
 
-@pytest.mark.parametrize("scenario", ["full-reconnect", "resume-reconnect", "server-leave", "migration", "node-failure"])
+@pytest.mark.parametrize(
+    "scenario", ["full-reconnect", "resume-reconnect", "server-leave", "migration", "node-failure"]
+)
 async def test_every_reconnect_the_client_can_try_ends_connected(enter: Enter, scenario: str) -> None:
     ada, bob = [await enter(name, f"again-{scenario}") for name in ("Ada", "Bob")]
     await everyone_sees_everyone([ada, bob])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,14 +19,17 @@ from people import until
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio]
 
 
-def token(identity: str, room: str, **grants: bool) -> str:
-    return (
+def token(identity: str, room: str, **grants: Any) -> str:
+    made = (
         api.AccessToken("devkey", "secret")
         .with_identity(identity)
         .with_name(identity)
         .with_grants(api.VideoGrants(room_join=True, room=room, **grants))
-        .to_jwt()
     )
+    with warnings.catch_warnings():
+        # The dev secret is short on purpose, as LiveKit's is; its library warns of that.
+        warnings.simplefilter("ignore")
+        return made.to_jwt()
 
 
 Connect = Callable[..., Awaitable[rtc.Room]]
@@ -34,7 +39,7 @@ Connect = Callable[..., Awaitable[rtc.Room]]
 async def connect(server: Server) -> AsyncIterator[Connect]:
     async with AsyncExitStack() as stack:
 
-        async def one(identity: str, room: str, **options: bool) -> rtc.Room:
+        async def one(identity: str, room: str, **options: Any) -> rtc.Room:
             client = rtc.Room()
             await client.connect(server.ws, token(identity, room), rtc.RoomOptions(**options))
             stack.push_async_callback(client.disconnect)
@@ -43,7 +48,9 @@ async def connect(server: Server) -> AsyncIterator[Connect]:
         yield one
 
 
-async def publish_picture(room: rtc.Room, codec: int, width: int = 640, height: int = 360, **options: object) -> asyncio.Task[None]:
+async def publish_picture(
+    room: rtc.Room, codec: Any, width: int = 640, height: int = 360, **options: Any
+) -> asyncio.Task[None]:
     """Publishes a moving picture and a tone; the task feeds them until it is cancelled."""
     video = rtc.VideoSource(width, height)
     audio = rtc.AudioSource(48000, 1)
@@ -92,7 +99,7 @@ class Seen:
 
         @room.on("track_subscribed")
         def _(track: rtc.Track, publication: rtc.RemoteTrackPublication, who: rtc.RemoteParticipant) -> None:
-            self._tasks.append(asyncio.create_task(self._watch(track, who.identity)))
+            self._tasks.append(asyncio.create_task(self._watch(track, who.name or who.identity)))
 
     async def _watch(self, track: rtc.Track, who: str) -> None:
         if track.kind == rtc.TrackKind.KIND_VIDEO:
@@ -117,7 +124,9 @@ class Seen:
     ],
     ids=["vp8-simulcast", "h264-simulcast", "vp9-svc", "av1-svc"],
 )
-async def test_python_publishes_and_chromium_sees_and_back(enter: Enter, connect: Connect, codec: int, simulcast: bool) -> None:
+async def test_python_publishes_and_chromium_sees_and_back(
+    enter: Enter, connect: Connect, codec: Any, simulcast: bool
+) -> None:
     room = f"py-{codec}"
     ada = await enter("Ada", room)
     client = await connect("snake", room)
@@ -187,16 +196,15 @@ async def test_rights_are_enforced(connect: Connect, server: Server) -> None:
     try:
         heard: list[bytes] = []
         watcher.on("data_received", lambda packet: heard.append(packet.data))
-        with pytest.raises(Exception, match="(?i)permission|not allowed|unauthor|timeout|publish"):
+        with pytest.raises(Exception, match=r"(?i)permission|not allowed|unauthor|timed? ?out|publish"):
             async with asyncio.timeout(15):
                 await mute.local_participant.publish_track(
                     rtc.LocalAudioTrack.create_audio_track("tone", rtc.AudioSource(48000, 1)),
                     rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE),
                 )
-        try:
+        # Some versions refuse in the client; the server must refuse in any case.
+        with suppress(Exception):
             await asyncio.wait_for(mute.local_participant.publish_data(b"psst", reliable=True), 5)
-        except Exception:  # noqa: BLE001 - some versions refuse in the client; the server must refuse in any case
-            pass
         await asyncio.sleep(1)
         assert heard == []
         assert not watcher.remote_participants["mute"].track_publications
