@@ -61,4 +61,4 @@ def routes(folder: Path) -> list[BaseRoute]:
     if not folder.is_dir():
         return [Route("/", page), Route("/{path:path}", missing)]
     # The page reads the room's name out of its address.
-    return [Route("/", page), Route("/r/{room}", page), Mount("/", _Files(directory=folder))]
+    return [Route("/", page), Route("/r/{room:path}", page), Mount("/", _Files(directory=folder))]
