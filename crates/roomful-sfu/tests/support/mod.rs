@@ -4,6 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
     dead_code
 )]
 use roomful_rtc::dtls::DtlsIdentity;
