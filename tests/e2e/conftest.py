@@ -35,6 +35,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def own_address() -> str | None:
+    """An IPv4 address of this machine that is not loopback. Firefox makes no loopback candidates."""
+    found = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=False).stdout.split()
+    return next((ip for ip in found if "." in ip), None)
+
+
 @dataclass
 class Server:
     """A running `roomful serve`."""
@@ -59,8 +65,8 @@ def start_server(folder: Path, *extra: str, port: int | None = None) -> Server:
     env = {**os.environ, "ROOMFUL_DATA_DIR": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "roomful", "serve", "--dev", "--bind", "127.0.0.1", "--port", str(port),
-             "--rtc-udp-port", str(free_port()), "--rtc-tcp-port", str(free_port()), *extra],
+            [sys.executable, "-m", "roomful", "serve", "--dev", "--bind", ",".join(filter(None, ("127.0.0.1", own_address()))),
+             "--port", str(port), "--https-port", str(free_port()), "--rtc-udp-port", str(free_port()), "--rtc-tcp-port", str(free_port()), *extra],
             stdout=out, stderr=subprocess.STDOUT, env=env,
         )  # fmt: skip
     end = time.monotonic() + 30
