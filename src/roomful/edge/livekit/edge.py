@@ -35,7 +35,7 @@ class LiveKitEdge:
         self.tokens = Tokens(keys, directory.clock)
         self._blobs = Blobs()
         responses = Responses(Snapshots())
-        self._signal = SignalEndpoint(
+        self.signal = SignalEndpoint(
             directory,
             self.tokens,
             responses,
@@ -51,7 +51,7 @@ class LiveKitEdge:
         )
 
     def routes(self) -> list[BaseRoute]:
-        return [*self._signal.routes(), *self._twirp.routes()]
+        return [*self.signal.routes(), *self._twirp.routes()]
 
     def observe(self, happening: Happening) -> None:
         """To be told of everything that happens in rooms, in order."""
