@@ -143,7 +143,7 @@ def edges(settings: Settings, known: Credentials) -> list[EdgeMaker]:
     def livekit(directory: Directory) -> Edge:
         edge = LiveKitEdge(directory, known.keys, Welcome(version=__version__, codecs=settings.codecs))
         if not settings.webhook.urls:
-            return Edge(routes=tuple(edge.routes()), observers=(edge.observe,))
+            return Edge(routes=tuple(edge.routes()), observers=(edge.observe,), stop=edge.stop)
         sign = partial(edge.tokens.sign, api_key=settings.webhook.api_key)
         delivery = Delivery(
             settings.webhook.urls,
@@ -155,7 +155,11 @@ def edges(settings: Settings, known: Credentials) -> list[EdgeMaker]:
             event, body = webhooks.message(happening, f"EV_{uuid4().hex}", directory.clock.now_ms())
             delivery.put(Message(happening.room.sid, event, body, webhooks.CONTENT_TYPE))
 
-        return Edge(routes=tuple(edge.routes()), observers=(edge.observe, post), stop=delivery.stop)
+        async def stop() -> None:
+            await edge.stop()
+            await delivery.stop()
+
+        return Edge(routes=tuple(edge.routes()), observers=(edge.observe, post), stop=stop)
 
     def files(_: Directory) -> Edge:
         return Edge(routes=tuple(web.routes(WEB_APP)))

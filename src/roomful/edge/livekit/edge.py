@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 
+from livekit.protocol.agent_dispatch import DESCRIPTOR as DISPATCH_FILE
 from livekit.protocol.room import DESCRIPTOR as ROOM_FILE
 from starlette.routing import BaseRoute
 
 from roomful.core.effects import Happening, ParticipantAborted, ParticipantLeft, RoomFinished
+from roomful.edge.livekit.agents.agents import Agents
+from roomful.edge.livekit.agents.endpoint import AgentEndpoint
 from roomful.edge.livekit.blobs import Blobs
 from roomful.edge.livekit.endpoint import SignalEndpoint
 from roomful.edge.livekit.responses import Responses
 from roomful.edge.livekit.session import Bounds
 from roomful.edge.livekit.snapshots import Snapshots
 from roomful.edge.livekit.tokens import Tokens
+from roomful.edge.livekit.twirp.dispatch import AgentDispatchService
 from roomful.edge.livekit.twirp.endpoint import TwirpEndpoint
 from roomful.edge.livekit.twirp.rooms import RoomService
 from roomful.edge.livekit.welcome import Welcome
@@ -34,12 +39,15 @@ class LiveKitEdge:
     ) -> None:
         self.tokens = Tokens(keys, directory.clock)
         self._blobs = Blobs()
+        self.agents = Agents(self.tokens, directory.clock, random.random)
+        self._workers = AgentEndpoint(self.agents, self.tokens, directory.clock, welcome)
         responses = Responses(Snapshots())
         self.signal = SignalEndpoint(
             directory,
             self.tokens,
             responses,
             self._blobs,
+            self.agents,
             welcome,
             bounds=bounds,
             allowed_origins=allowed_origins,
@@ -47,14 +55,24 @@ class LiveKitEdge:
 
         self._twirp = TwirpEndpoint(
             self.tokens,
-            {"livekit.RoomService": (ROOM_FILE.services_by_name["RoomService"], RoomService(directory, self.tokens))},
+            {
+                "livekit.RoomService": (
+                    ROOM_FILE.services_by_name["RoomService"],
+                    RoomService(directory, self.tokens, self.agents),
+                ),
+                "livekit.AgentDispatchService": (
+                    DISPATCH_FILE.services_by_name["AgentDispatchService"],
+                    AgentDispatchService(directory, self.agents),
+                ),
+            },
         )
 
     def routes(self) -> list[BaseRoute]:
-        return [*self.signal.routes(), *self._twirp.routes()]
+        return [*self.signal.routes(), *self._twirp.routes(), *self._workers.routes()]
 
     def observe(self, happening: Happening) -> None:
         """To be told of everything that happens in rooms, in order."""
+        self.agents.observe(happening)
         match happening:
             case ParticipantLeft() | ParticipantAborted():
                 self.tokens.let_go(happening.participant.sid)
@@ -63,3 +81,7 @@ class LiveKitEdge:
                 self._blobs.forget(happening.room.sid)
             case _:
                 pass
+
+    async def stop(self) -> None:
+        """After the rooms have ended."""
+        await self.agents.stop()

@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket
 from roomful.core.commands import Leave
 from roomful.core.errors import Invalid, LimitExceeded, NotAllowed, NotFound, RoomfulError, Unauthenticated
 from roomful.core.events import LeaveReason, RoomChanged
+from roomful.edge.livekit.agents.agents import Agents
 from roomful.edge.livekit.blobs import Blobs
 from roomful.edge.livekit.connection import Connection
 from roomful.edge.livekit.entry import Entry, enter
@@ -68,6 +69,7 @@ class SignalEndpoint:
         tokens: Tokens,
         responses: Responses,
         blobs: Blobs,
+        agents: Agents,
         welcome: Welcome,
         *,
         bounds: Bounds | None = None,
@@ -78,6 +80,7 @@ class SignalEndpoint:
         self._tokens = tokens
         self._responses = responses
         self._blobs = blobs
+        self._agents = agents
         self._welcome = welcome
         self._bounds = bounds
         self._origins = frozenset(one.rstrip("/").lower() for one in allowed_origins)
@@ -157,9 +160,10 @@ class SignalEndpoint:
         directory, mailbox = self._directory, self._directory.new_mailbox()
         join = replace(entry.join, participant=directory.ids.participant())
         try:
-            actor, joined = await directory.enter(
-                entry.room, join, mailbox, options=entry.options, may_create=entry.grant.video.room_create
-            )
+            with self._agents.planned(entry.room, entry.room_config.agents):
+                actor, joined = await directory.enter(
+                    entry.room, join, mailbox, options=entry.options, may_create=entry.grant.video.room_create
+                )
         except RoomfulError as error:
             refusal = refusal_of(error)
             self._remember(entry, refusal)

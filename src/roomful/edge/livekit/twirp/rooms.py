@@ -36,6 +36,7 @@ from roomful.core.events import LeaveReason
 from roomful.core.participant import Participant
 from roomful.core.policy import RoomOptions
 from roomful.edge.livekit import requests
+from roomful.edge.livekit.agents.agents import Agents
 from roomful.edge.livekit.snapshots import participant_info, permission_of, room_message, track_info
 from roomful.edge.livekit.tokens import Tokens
 from roomful.edge.livekit.twirp.remote_call import call
@@ -56,9 +57,10 @@ def require_admin(grant: Grant, room: str) -> None:
 class RoomService:
     """One coroutine for each method, of LiveKit's name."""
 
-    def __init__(self, directory: Directory, tokens: Tokens) -> None:
+    def __init__(self, directory: Directory, tokens: Tokens, agents: Agents) -> None:
         self._directory = directory
         self._tokens = tokens
+        self._agents = agents
 
     async def CreateRoom(self, grant: Grant, request: CreateRoomRequest) -> RoomMessage:
         """An existing room is answered as it is."""
@@ -69,7 +71,8 @@ class RoomService:
             max_participants=request.max_participants or None,
             metadata=request.metadata,
         )
-        actor = await self._directory.get_or_create(request.name, by_join=False, options=options)
+        with self._agents.planned(request.name, request.agents):
+            actor = await self._directory.get_or_create(request.name, by_join=False, options=options)
         return room_message(actor.info)
 
     async def ListRooms(self, grant: Grant, request: ListRoomsRequest) -> ListRoomsResponse:
