@@ -40,7 +40,7 @@ check:
 	$(PY) tools/check_source.py
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/lint-imports
+	PYTHONPATH=src .venv/bin/lint-imports
 	.venv/bin/pyright
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --profile $(PROFILE) -- -D warnings
