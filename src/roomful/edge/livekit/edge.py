@@ -40,7 +40,7 @@ class LiveKitEdge:
         self.tokens = Tokens(keys, directory.clock)
         self._blobs = Blobs()
         self.agents = Agents(self.tokens, directory.clock, random.random)
-        self._workers = AgentEndpoint(self.agents, self.tokens, directory.clock, welcome)
+        self.workers = AgentEndpoint(self.agents, self.tokens, directory.clock, welcome)
         responses = Responses(Snapshots())
         self.signal = SignalEndpoint(
             directory,
@@ -68,7 +68,7 @@ class LiveKitEdge:
         )
 
     def routes(self) -> list[BaseRoute]:
-        return [*self.signal.routes(), *self._twirp.routes(), *self._workers.routes()]
+        return [*self.signal.routes(), *self._twirp.routes(), *self.workers.routes()]
 
     def observe(self, happening: Happening) -> None:
         """To be told of everything that happens in rooms, in order."""
