@@ -98,7 +98,8 @@ async def test_a_cut_signal_connection_leaves_no_gap_in_media(enter: Enter) -> N
     await until("Ada is connected again", connected)
     after = (await ada.received())["Bob"]["camera"]
     assert after["frames"] > before["frames"] + 30, (before, after)
-    assert after["freezes"] == before["freezes"], (before, after)
+    # A busy machine drops frames now and then, which counts as a short freeze; a gap would be seconds.
+    assert after["freezeTime"] - before["freezeTime"] < 1.0, (before, after)
     await everyone_sees_everyone([ada, bob])
     rejoined = await bob.page.evaluate("window.__roomful.room.remoteParticipants.size")
     assert rejoined == 1
