@@ -135,3 +135,15 @@ def test_one_free_port_for_all_addresses() -> None:
     assert len({one.getsockname()[1] for one in sockets}) == 1
     for one in sockets:
         one.close()
+
+
+def test_a_websockets_query_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def body(port: int) -> None:
+        with caplog.at_level("DEBUG", logger="uvicorn.error"):
+            async with connect(f"ws://127.0.0.1:{port}/ws?access_token=hush") as socket:
+                await socket.send("hi")
+                assert await socket.recv() == "hi"
+        told = [one.getMessage() for one in caplog.records if one.name == "uvicorn.error"]
+        assert not [one for one in told if "hush" in one], told
+
+    run(body)

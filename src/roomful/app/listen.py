@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 import ssl
 from collections.abc import Generator, Iterable
@@ -68,6 +69,23 @@ class _BoundedHead(H11Protocol):
         self._head_timer = None
         if not self.transport.is_closing():
             self.transport.abort()
+
+
+class _Discreet(logging.Filter):
+    """uvicorn writes each WebSocket's query, which holds tokens (at debug level all that passes), and takes a refused
+    handshake for a mistake.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = str(record.msg)
+        return (
+            record.levelno > logging.DEBUG
+            and "WebSocket %s" not in message
+            and "without completing handshake" not in message
+        )
+
+
+_DISCREET = _Discreet()
 
 
 class _Server(uvicorn.Server):
@@ -158,6 +176,8 @@ class Listener:
             h11_max_incomplete_event_size=64 * 1024,
         )
         config.load()
+        # Added once, however many listeners there are.
+        logging.getLogger("uvicorn.error").addFilter(_DISCREET)
         config.ssl = tls
         self._sockets = sockets
         self._server = _Server(config)
