@@ -17,7 +17,7 @@ mod config;
 mod engine;
 mod outbox;
 mod placement;
-mod socket;
+pub mod socket;
 mod tcp;
 mod wake;
 mod worker;

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 /// Batches taken from one socket in one turn, so that orders are not starved.
 const MAX_BATCHES: usize = 8;
+/// A frame's packets come in a burst. Sent together, runs of equal size are one message to the kernel; this is how long the first
+/// of them waits for the others.
+const GATHER: Duration = Duration::from_millis(1);
 
 pub struct Worker {
     pub router: Router,
@@ -33,9 +36,16 @@ impl Worker {
         let mut batch = Batch::new(self.sockets.iter().map(|s| (s.local(), s.joins())).collect());
         while !self.stop.load(Ordering::Acquire) {
             self.wait();
-            let now = Instant::now();
+            let mut now = Instant::now();
             self.take_datagrams(now, &mut batch);
             self.take_frames(now, &mut batch);
+            if self.router.has_media() {
+                self.send(&mut batch);
+                std::thread::sleep(GATHER);
+                now = Instant::now();
+                self.take_datagrams(now, &mut batch);
+                self.take_frames(now, &mut batch);
+            }
             self.wake.clear();
             while let Ok(command) = self.commands.try_recv() {
                 self.router.handle_command(command, now);

@@ -16,6 +16,11 @@ use roomful_rtc::transport::Path;
 use std::time::Instant;
 
 impl Router {
+    /// Whether media waits for [`flush`](Self::flush).
+    pub fn has_media(&self) -> bool {
+        !self.fresh.is_empty()
+    }
+
     /// Sends what came since the last call, and what data and farewells wait.
     pub fn flush(&mut self, now: Instant, egress: &mut impl Egress) {
         for (path, packet) in std::mem::take(self.farewells()) {
