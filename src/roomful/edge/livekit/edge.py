@@ -10,6 +10,7 @@ from livekit.protocol.room import DESCRIPTOR as ROOM_FILE
 from starlette.routing import BaseRoute
 
 from roomful.core.effects import Happening, ParticipantAborted, ParticipantLeft, RoomFinished
+from roomful.core.events import LeaveReason
 from roomful.edge.livekit.agents.agents import Agents
 from roomful.edge.livekit.agents.endpoint import AgentEndpoint
 from roomful.edge.livekit.blobs import Blobs
@@ -75,6 +76,8 @@ class LiveKitEdge:
         self.agents.observe(happening)
         match happening:
             case ParticipantLeft() | ParticipantAborted():
+                if happening.participant.leave_reason == LeaveReason.REMOVED:
+                    self.tokens.removed(happening.room.name, happening.participant)
                 self.tokens.let_go(happening.participant.sid)
                 self._blobs.forget(happening.room.sid, happening.participant.identity)
             case RoomFinished():

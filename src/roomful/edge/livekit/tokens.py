@@ -60,6 +60,11 @@ class Tokens:
     def let_go(self, participant: str) -> None:
         self._held.pop(participant, None)
 
+    def removed(self, room: str, participant: Participant) -> None:
+        """Somebody was thrown out, by whatever way: the tokens that exist stop working, unless `let_go` came before."""
+        if participant.sid in self._held:
+            self.revoke_held(room, participant, self._clock.now_ms() // 1000 + 1)
+
     def revoke_held(self, room: str, participant: Participant, before_s: int = 0) -> None:
         """Also the very token somebody entered with, which may not say when it was made."""
         self.revoke(room, participant.identity, before_s, fingerprint=self._held.get(participant.sid, ""))

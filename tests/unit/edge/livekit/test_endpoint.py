@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from test_entry import wrapped
 
 from roomful.auth.grant import Grant, VideoGrant
-from roomful.core.commands import Bind
+from roomful.core.commands import Bind, Leave
 from roomful.core.policy import Policy
 from roomful.edge.livekit.edge import LiveKitEdge
 from roomful.edge.livekit.welcome import Welcome
@@ -261,6 +261,28 @@ async def test_a_removed_participant_cannot_walk_back_in() -> None:
         assert socket.refused is not None and socket.refused[0] == 401
     async with server.connected(server.token("bob")) as bob:
         await joined(bob)
+
+
+async def test_whoever_is_thrown_out_by_a_program_cannot_walk_back_in_either() -> None:
+    server = Server()
+    token = server.token()
+    async with server.connected(token) as ada:
+        sid = (await joined(ada)).participant.sid
+        await server.directory.require("tea").ask(Leave(sid, "participant_removed"))
+        assert await ada.hear("leave") is not None
+    socket = FakeSocket({"access_token": token})
+    await server.edge.signal.serve(socket, v1=False)
+    assert socket.refused is not None and socket.refused[0] == 401
+
+
+async def test_whoever_left_may_come_back_with_the_same_token() -> None:
+    server = Server()
+    token = server.token()
+    for _ in range(2):
+        async with server.connected(token) as ada:
+            await joined(ada)
+            ada.say(leave=rtc.LeaveRequest())
+            assert await ada.hear("leave") is None
 
 
 async def test_foreign_origins_are_refused_when_there_is_a_list() -> None:

@@ -99,6 +99,8 @@ class RoomService:
         self._tokens.revoke(request.room, request.identity, max(request.revoke_token_ts, 0))
         actor, participant = self._find(request.room, request.identity)
         self._tokens.revoke_held(request.room, participant, max(request.revoke_token_ts, 0))
+        # The time that was asked for counts, not the moment of leaving.
+        self._tokens.let_go(participant.sid)
         await actor.ask(Leave(participant.sid, LeaveReason.REMOVED))
         return RemoveParticipantResponse()
 
