@@ -281,11 +281,12 @@ def test_metadata_and_its_bounds() -> None:
     assert scene.told("ann", ParticipantsChanged)
     scene.send(UpdateParticipant("PA_ann", attributes={"a": ""}, by="PA_ann"))
     assert scene.room.participants()[0].attributes == {"b": "2"}
-    for fields, code in (
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"name": "1234"}, "name_length"),
         ({"metadata": "123456"}, "metadata_size"),
         ({"attributes": {"long": "long"}}, "attributes_size"),
-    ):
+    ]
+    for fields, code in refused:
         assert scene.send(UpdateParticipant("PA_ann", by="PA_ann", **fields)).refusal() == code
         assert scene.room.participants()[0].name == "x"
     assert scene.join("cat", metadata="123456").refusal() == "metadata_size"
