@@ -26,6 +26,7 @@ from roomful.edge.livekit.outputs import (
     RestartIce,
     Send,
 )
+from roomful.edge.livekit.pace import Pace
 from roomful.edge.livekit.session import Session
 from roomful.edge.socket import Socket, SocketClosed
 from roomful.ports import Clock
@@ -101,10 +102,14 @@ class Connection:
             self._over.set()
 
     async def _read(self) -> None:
+        pace = Pace(self._clock.now_ms())
         while True:
             frame = await self._socket.receive()
-            if not await self._carry_out(self._session.handle(frame, self._clock.now_ms())):
+            now_ms = self._clock.now_ms()
+            if not await self._carry_out(self._session.handle(frame, now_ms)):
                 return
+            # Also without a wait, others have their turn between two messages that were there already.
+            await asyncio.sleep(pace.wait_ms(now_ms) / 1000)
 
     async def _write(self) -> None:
         while await self._mailbox.ready():
