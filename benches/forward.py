@@ -104,7 +104,7 @@ def load(net: Network, server: Server, *words: str) -> list[dict[str, Any]]:
 
 
 def show(scenario: Scenario, lines: list[dict[str, Any]]) -> None:
-    joins = next(line for line in lines if line["kind"] == "joins")
+    crowd, late = (next(line for line in lines if line["kind"] == kind) for kind in ("crowd", "late"))
     windows = [line for line in lines if line["kind"] == "window"]
     sent, delivered = sum(w["sent"] for w in windows), sum(w["delivered"] for w in windows)
     rates = [w["per_cpu_s"] for w in windows if w["per_cpu_s"] is not None]
@@ -119,10 +119,11 @@ def show(scenario: Scenario, lines: list[dict[str, Any]]) -> None:
     print(f"  packets a second                         {delivered / sum(w['seconds'] for w in windows):>10,.0f}")
     latency = [median(w["latency_ms"][part] for w in windows) for part in ("p50", "p99")]
     print(f"  latency p50 / p99                        {latency[0]:>10.2f} / {latency[1]:.2f} ms")
-    for key, words in (("join_ms", "join"), ("connected_ms", "connected"), ("first_media_ms", "first media")):
-        print(f"  {words + ' p50 / p95':<40} {joins[key]['p50']:>10.1f} / {joins[key]['p95']:.1f} ms")
-    if joins["bytes_each"] is not None:
-        print(f"  resident memory per participant          {joins['bytes_each'] / 1e3:>10.0f} kB")
+    for who, joins in (("at once", crowd), ("one by one", late)):
+        for key, words in (("join_ms", "join"), ("connected_ms", "connected"), ("first_media_ms", "first media")):
+            print(f"  {f'{words} p50 / p95, {who}':<40} {joins[key]['p50']:>10.1f} / {joins[key]['p95']:.1f} ms")
+    if crowd["bytes_each"] is not None:
+        print(f"  resident memory per participant          {crowd['bytes_each'] / 1e3:>10.0f} kB")
 
 
 def _client(windows: list[dict[str, Any]]) -> float:

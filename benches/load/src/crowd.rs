@@ -42,19 +42,21 @@ impl<'a> Crowd<'a> {
         let room = format!("{}{}", self.args.room, if idle { "-idle" } else { "" });
         for i in 0..count {
             let token = token::sign(&self.args.key, &self.args.secret, &room, &format!("{name}-{i}"));
-            let peer = Peer::open(&self.args.address, &token, publish)?;
+            let mut peer = Peer::open(&self.args.address, &token, publish)?;
             let index = self.peers.len();
             let registry = self.poll.registry();
-            let socket = peer.socket.as_raw_fd();
             let stream = peer.signal_stream().as_raw_fd();
-            registry.register(&mut SourceFd(&socket), Token(index * 2), Interest::READABLE)?;
             registry.register(&mut SourceFd(&stream), Token(index * 2 + 1), Interest::READABLE)?;
+            for link in peer.links() {
+                let socket = link.socket.as_raw_fd();
+                registry.register(&mut SourceFd(&socket), Token(index * 2), Interest::READABLE)?;
+            }
             self.peers.push(peer);
             self.peers[index].poll_signal()?;
             let began = Instant::now();
-            while !self.arrived(index, idle, publish.is_some()) {
+            while !self.arrived(index, idle) {
                 if began.elapsed() > PATIENCE {
-                    let seen = &self.peers[index].seen;
+                    let seen = &self.peers[index].state.seen;
                     return Err(format!(
                         "{name}-{i} did not get in: join {:?}, connected {:?}, first media {:?}",
                         seen.join, seen.connected, seen.first_media
@@ -67,13 +69,10 @@ impl<'a> Crowd<'a> {
         Ok(())
     }
 
-    fn arrived(&self, index: usize, idle: bool, publisher: bool) -> bool {
-        let seen = &self.peers[index].seen;
-        if idle {
-            // A server may wait with the subscriber's transport until there is something to hear.
-            return seen.join.is_some();
-        }
-        seen.connected.is_some() && (publisher || seen.first_media.is_some())
+    fn arrived(&self, index: usize, idle: bool) -> bool {
+        let seen = &self.peers[index].state.seen;
+        // A server may wait with the subscriber's transport until there is something to hear.
+        seen.join.is_some() && (idle || seen.connected.is_some())
     }
 
     pub fn run(&mut self, time: Duration) -> Result<(), Box<dyn Error>> {
@@ -90,13 +89,13 @@ impl<'a> Crowd<'a> {
             let index = event.token().0;
             let peer = &mut self.peers[index / 2];
             if index % 2 == 0 {
-                peer.poll_socket(&mut self.buffer)?;
+                peer.poll_sockets(&mut self.buffer)?;
             } else {
                 peer.poll_signal()?;
             }
         }
         let now = Instant::now();
-        for peer in self.peers.iter_mut().filter(|peer| peer.sender.is_some()) {
+        for peer in self.peers.iter_mut().filter(|peer| peer.state.sender.is_some()) {
             peer.send_due(now, &mut self.number)?;
         }
         for peer in &mut self.peers {
@@ -114,14 +113,14 @@ impl<'a> Crowd<'a> {
     pub fn subscribers(&mut self) -> Vec<&mut Peer> {
         self.peers
             .iter_mut()
-            .filter(|peer| peer.sender.is_none() && peer.seen.first_media.is_some())
+            .filter(|peer| peer.state.sender.is_none() && peer.state.seen.first_media.is_some())
             .collect()
     }
 
     /// Begins or ends counting; the next packet's number.
     pub fn count(&mut self, on: bool) -> u64 {
         for peer in &mut self.peers {
-            peer.seen.counting = on;
+            peer.state.seen.counting = on;
         }
         self.number
     }

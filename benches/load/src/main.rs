@@ -5,6 +5,7 @@
 
 mod args;
 mod crowd;
+mod link;
 mod pattern;
 mod peer;
 mod process;
@@ -17,6 +18,9 @@ use crowd::Crowd;
 use serde_json::json;
 use std::error::Error;
 use std::time::{Duration, Instant};
+
+/// Subscribers that join into the running room, one at a time.
+const LATE: usize = 8;
 
 fn main() {
     if let Err(error) = run() {
@@ -59,7 +63,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         let each = before
             .zip(memory())
             .map(|(b, a)| (a as f64 - b as f64) / people as f64);
-        println!("{}", report::joins(&crowd.subscribers(), each));
+        println!("{}", report::joins("crowd", &crowd.subscribers(), each));
         for _ in 0..args.windows {
             let first = crowd.count(true);
             let (cpu, began) = (args.pid.and_then(process::cpu_seconds), Instant::now());
@@ -76,6 +80,15 @@ fn run() -> Result<(), Box<dyn Error>> {
                 report::window(&mut crowd.subscribers(), first..last, seconds, cpu, own)
             );
         }
+        // A server asks the publisher for a key frame only so often: these come one at a time, as people do.
+        for i in 0..LATE {
+            crowd.run(Duration::from_millis(600))?;
+            crowd.join(1, None, &format!("late-{i}"))?;
+        }
+        println!(
+            "{}",
+            report::joins("late", &crowd.subscribers().split_off(args.subscribers), None)
+        );
     }
     crowd.leave();
     Ok(())

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 /// How soon the subscribers were in: medians and 95th percentiles in milliseconds.
-pub fn joins(peers: &[&mut Peer], bytes_each: Option<f64>) -> Value {
+pub fn joins(kind: &str, peers: &[&mut Peer], bytes_each: Option<f64>) -> Value {
     let times = |pick: fn(&Peer) -> Option<Duration>| {
         let mut ms: Vec<f64> = peers
             .iter()
@@ -17,11 +17,11 @@ pub fn joins(peers: &[&mut Peer], bytes_each: Option<f64>) -> Value {
         json!({"p50": at(&ms, 0.5), "p95": at(&ms, 0.95)})
     };
     json!({
-        "kind": "joins",
+        "kind": kind,
         "subscribers": peers.len(),
-        "join_ms": times(|peer| peer.seen.join),
-        "connected_ms": times(|peer| peer.seen.connected),
-        "first_media_ms": times(|peer| peer.seen.first_media),
+        "join_ms": times(|peer| peer.state.seen.join),
+        "connected_ms": times(|peer| peer.state.seen.connected),
+        "first_media_ms": times(|peer| peer.state.seen.first_media),
         "bytes_each": bytes_each,
     })
 }
@@ -40,7 +40,7 @@ pub fn window(
     for peer in peers {
         let mut seen = vec![false; (numbers.end - numbers.start) as usize];
         let mut unique = 0u64;
-        for (number, nanos) in peer.seen.arrived.drain(..) {
+        for (number, nanos) in peer.state.seen.arrived.drain(..) {
             let Some(slot) = number
                 .checked_sub(numbers.start)
                 .and_then(|i| seen.get_mut(i as usize))
