@@ -85,6 +85,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             crowd.run(Duration::from_millis(600))?;
             crowd.join(1, None, &format!("late-{i}"))?;
         }
+        crowd.run(Duration::from_millis(600))?;
         println!(
             "{}",
             report::joins("late", &crowd.subscribers().split_off(args.subscribers), None)
