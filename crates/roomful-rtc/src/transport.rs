@@ -79,7 +79,7 @@ pub enum TransportEvent {
     Failed(String),
 }
 
-/// A transport that is not up by then has failed.
+/// A transport that is not up so long after its peer described itself has failed.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 /// A connected transport without a sign of life for so long has failed.
 pub const SILENCE_WITHIN: Duration = Duration::from_secs(60);
@@ -97,7 +97,8 @@ pub struct Transport {
     connected: bool,
     ended: bool,
     silent: bool,
-    deadline: Instant,
+    /// Counts from the peer's description: one that has nothing to send never makes any (a listener's publishing side).
+    deadline: Option<Instant>,
     heard: Instant,
     outbox: VecDeque<(Path, Vec<u8>)>,
     events: VecDeque<TransportEvent>,
@@ -125,7 +126,7 @@ impl Transport {
             connected: false,
             ended: false,
             silent: false,
-            deadline: now + CONNECT_WITHIN,
+            deadline: None,
             heard: now,
             outbox: VecDeque::new(),
             events: VecDeque::new(),
@@ -135,6 +136,7 @@ impl Transport {
     /// The peer's credentials and certificate digests (SHA-256) from its description.
     pub fn set_remote(&mut self, remote: &Credentials, digests: Vec<Vec<u8>>, now: Instant) {
         self.ice.set_remote(remote);
+        self.deadline.get_or_insert(now + CONNECT_WITHIN);
         if !self.connected {
             self.dtls.expect(digests);
         }
@@ -216,7 +218,7 @@ impl Transport {
         if self.sctp.poll_timeout().is_some_and(|at| at <= now) {
             self.sctp.handle_timeout(now);
         }
-        if !self.connected && now >= self.deadline {
+        if !self.connected && self.deadline.is_some_and(|at| now >= at) {
             self.fail("no connection came about in time".to_owned());
         } else if self.connected && now >= self.heard + SILENCE_WITHIN {
             self.fail("nothing was heard of the peer any more".to_owned());
@@ -230,7 +232,7 @@ impl Transport {
             return None;
         }
         let patience = if self.connected {
-            self.heard + SILENCE_WITHIN
+            Some(self.heard + SILENCE_WITHIN)
         } else {
             self.deadline
         };
@@ -243,7 +245,7 @@ impl Transport {
             self.ice.poll_timeout(now),
             dtls,
             self.sctp.poll_timeout(),
-            Some(patience),
+            patience,
         ]
         .into_iter()
         .flatten()
@@ -617,6 +619,24 @@ mod tests {
             [TransportEvent::Failed(_)]
         ));
         assert!(pair.server.poll_timeout(pair.now).is_none());
+    }
+
+    #[test]
+    fn a_transport_whose_peer_says_nothing_waits() {
+        let now = Instant::now();
+        let mut transport = Transport::new(
+            &TransportConfig {
+                identity: &DtlsIdentity::generate().unwrap(),
+                credentials: &credentials("serv"),
+                addresses: &[("127.0.0.1:1".parse().unwrap(), Protocol::Udp)],
+                ice_lite: true,
+                controlling: false,
+                active: false,
+            },
+            now,
+        );
+        transport.handle_timeout(now + CONNECT_WITHIN * 10);
+        assert!(!transport.is_ended() && transport.poll_event().is_none());
     }
 
     #[test]
