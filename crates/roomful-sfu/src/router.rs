@@ -331,7 +331,7 @@ impl Router {
             connection.paths.push(*path);
             let old = (connection.paths.len() > MAX_PATHS).then(|| connection.paths.remove(0));
             if let Some(old) = old {
-                self.paths.remove(&old);
+                self.forget_path(&old, key);
             }
             self.paths.insert(*path, key);
         }
@@ -549,10 +549,17 @@ impl Router {
             self.ufrags.remove(ufrag);
         }
         for path in &connection.paths {
-            self.paths.remove(path);
+            self.forget_path(path, key);
         }
         while let Some(packet) = connection.transport.poll_transmit() {
             self.farewells().push(packet);
+        }
+    }
+
+    /// Unless another transport proved the path since: a client that comes back may do so from the same port.
+    fn forget_path(&mut self, path: &Path, key: Key) {
+        if self.paths.get(path) == Some(&key) {
+            self.paths.remove(path);
         }
     }
 
