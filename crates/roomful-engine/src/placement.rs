@@ -1,6 +1,6 @@
 //! Which thread has what: a room is pinned to one, and everything in it follows.
 use roomful_sfu::command::{Command, Id};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Ids and their threads.
 #[derive(Debug, Default)]
@@ -8,6 +8,8 @@ pub struct Placement {
     rooms: HashMap<Id, usize>,
     /// Participants, transports and tracks, each with the participant they go with.
     things: HashMap<Id, (usize, Id)>,
+    /// Who came into a room: they end with it.
+    people: HashMap<Id, HashSet<Id>>,
     load: Vec<usize>,
 }
 
@@ -23,22 +25,28 @@ impl Placement {
     pub fn place(&mut self, command: &Command) -> Option<usize> {
         match command {
             Command::OpenRoom { room } => {
+                if let Some(at) = self.rooms.get(room) {
+                    return Some(*at);
+                }
                 let least = self
                     .load
                     .iter()
                     .enumerate()
                     .min_by_key(|(_, n)| **n)
                     .map_or(0, |(at, _)| at);
-                let at = *self.rooms.entry(room.clone()).or_insert(least);
-                if let Some(load) = self.load.get_mut(at) {
+                self.rooms.insert(room.clone(), least);
+                if let Some(load) = self.load.get_mut(least) {
                     *load += 1;
                 }
-                Some(at)
+                Some(least)
             }
             Command::CloseRoom { room } => {
                 let at = self.rooms.remove(room)?;
                 if let Some(load) = self.load.get_mut(at) {
                     *load = load.saturating_sub(1);
+                }
+                for person in self.people.remove(room).unwrap_or_default() {
+                    self.things.retain(|_, (_, owner)| *owner != person);
                 }
                 Some(at)
             }
@@ -46,11 +54,19 @@ impl Placement {
                 room, participant, ..
             } => {
                 let at = *self.rooms.get(room)?;
+                self.people
+                    .entry(room.clone())
+                    .or_default()
+                    .insert(participant.clone());
                 self.things.insert(participant.clone(), (at, participant.clone()));
                 Some(at)
             }
             Command::RemoveParticipant { participant } => {
                 let at = self.things.get(participant)?.0;
+                self.people.retain(|_, people| {
+                    people.remove(participant);
+                    !people.is_empty()
+                });
                 self.things.retain(|_, (_, owner)| owner != participant);
                 Some(at)
             }
@@ -135,6 +151,25 @@ mod tests {
             }),
             None
         );
-        assert!(placement.things.is_empty());
+        assert!(placement.things.is_empty() && placement.people.is_empty());
+    }
+
+    #[test]
+    fn a_room_takes_its_people_along_and_counts_once() {
+        let mut placement = Placement::new(2);
+        let room = |n: &str| Command::OpenRoom { room: n.into() };
+        for _ in 0..3 {
+            assert_eq!(placement.place(&room("a")), Some(0));
+        }
+        assert_eq!(placement.load, [1, 0]);
+        placement.place(&Command::AddParticipant {
+            room: "a".into(),
+            participant: "PA_1".into(),
+            identity: "x".into(),
+            rights: Rights::default(),
+        });
+        assert_eq!(placement.place(&Command::CloseRoom { room: "a".into() }), Some(0));
+        assert!(placement.things.is_empty() && placement.people.is_empty() && placement.rooms.is_empty());
+        assert_eq!(placement.load, [0, 0]);
     }
 }

@@ -15,6 +15,8 @@ const PROVE_WITHIN: Duration = Duration::from_secs(10);
 /// Bytes that may wait for a slow reader; media beyond that is dropped like a datagram.
 const MAX_WAITING: usize = 256 << 10;
 const MAX_FRAME: usize = 2048;
+/// Reads of one connection in one turn: one that pours must not starve the others.
+const MAX_READS: usize = 16;
 
 struct Connection {
     stream: TcpStream,
@@ -59,7 +61,7 @@ impl Tcp {
         self.accept(now);
         let mut chunk = [0u8; 8192];
         for (remote, connection) in &mut self.connections {
-            loop {
+            for _ in 0..MAX_READS {
                 match connection.stream.read(&mut chunk) {
                     Ok(0) => connection.broken = true,
                     Ok(length) => {
@@ -207,5 +209,79 @@ mod tests {
         assert_eq!(tcp.connections.len(), 1);
         tcp.receive(now + PROVE_WITHIN, |_, _, _| false);
         assert!(tcp.connections.is_empty());
+    }
+
+    #[test]
+    fn any_bytes_in_any_pieces_make_whole_frames_and_bounded_buffers() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = |below: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % below
+        };
+        for round in 0..300 {
+            let mut connection = Connection {
+                stream: TcpStream::connect(listener.local_addr().unwrap()).unwrap(),
+                local: listener.local_addr().unwrap(),
+                input: vec![],
+                output: vec![],
+                proven: false,
+                since: Instant::now(),
+                broken: false,
+            };
+            let _accepted = listener.accept().unwrap();
+            // Every other round is well formed; the rest is noise with a bias to short lengths.
+            let (mut wire, mut sent) = (vec![], vec![]);
+            for _ in 0..next(20) {
+                let length = next(MAX_FRAME as u64 + 1) as u16;
+                if round % 2 == 0 {
+                    let frame: Vec<u8> = (0..length).map(|_| next(256) as u8).collect();
+                    wire.extend(length.to_be_bytes());
+                    wire.extend(&frame);
+                    sent.push(frame);
+                } else {
+                    wire.push(next(9) as u8);
+                    wire.extend((0..next(400)).map(|_| next(256) as u8));
+                }
+            }
+            let mut seen: Vec<Vec<u8>> = vec![];
+            let mut at = 0;
+            while at < wire.len() && !connection.broken {
+                let to = (at + 1 + next(3000) as usize).min(wire.len());
+                connection.input.extend_from_slice(&wire[at..to]);
+                connection.frames(|_, frame| {
+                    seen.push(frame.to_vec());
+                    false
+                });
+                at = to;
+                assert!(connection.broken || connection.input.len() < 2 + MAX_FRAME);
+            }
+            assert!(seen.iter().all(|f| f.len() <= MAX_FRAME));
+            if round % 2 == 0 {
+                assert!(!connection.broken && seen == sent);
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_pours_does_not_hold_the_turn() {
+        let mut tcp = Tcp::default();
+        let local = tcp.listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut peer = TcpStream::connect(local).unwrap();
+        peer.set_nonblocking(true).unwrap();
+        let flood = [0u8, 0].repeat(1 << 16);
+        let mut frames = 0;
+        for _ in 0..200 {
+            while peer.write(&flood).is_ok() {}
+            let before = frames;
+            tcp.receive(Instant::now(), |_, _, _| {
+                frames += 1;
+                true
+            });
+            assert!(frames - before <= MAX_READS * 8192 / 2 + 1);
+        }
+        assert!(frames > MAX_READS * 8192 / 2, "more than one turn's worth came");
     }
 }

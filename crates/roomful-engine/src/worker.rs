@@ -110,6 +110,9 @@ impl Worker {
                 socket.send(arena, messages);
             }
         });
+        for (at, socket) in self.sockets.iter().enumerate() {
+            batch.set_joins(at, socket.joins());
+        }
     }
 
     fn wait(&mut self) {

@@ -65,6 +65,13 @@ impl Batch {
         self.frames.clear();
     }
 
+    /// Whether a socket's packets may share a message from now on: sending may have taught otherwise.
+    pub fn set_joins(&mut self, socket: usize, joins: bool) {
+        if let Some((_, known)) = self.sockets.get_mut(socket) {
+            *known = joins;
+        }
+    }
+
     /// Frames for TCP, before [`flush`](Self::flush).
     pub fn frames(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
         self.frames

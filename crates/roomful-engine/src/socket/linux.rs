@@ -153,11 +153,11 @@ impl Linux {
                     stalls += 1;
                     std::thread::yield_now();
                 }
-                Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE)
+                Some(code @ (libc::EIO | libc::EINVAL | libc::EMSGSIZE))
                     if messages.get(done).is_some_and(|m| m.count > 1) =>
                 {
-                    // This device does not segment: one by one from now on.
-                    self.gso = false;
+                    // EIO: the device does not segment, and never will. The others are about this destination's MTU.
+                    self.gso &= code != libc::EIO;
                     self.one_by_one(arena, &messages[done]);
                     done += 1;
                 }
