@@ -123,6 +123,8 @@ def bind(addresses: Iterable[str], port: int, *, flag: str) -> list[socket.socke
                 # Port 0 takes any free port, the same one for every address.
                 taken = bound[0].getsockname()[1] if port == 0 and len(bound) > 1 else port
                 one.bind((where[0], taken, *where[2:]))
+                # Now, not when serving begins: only listening finds out who else has bound the port.
+                one.listen(BACKLOG)
                 one.setblocking(False)
     except OSError as error:
         for one in bound:

@@ -85,9 +85,7 @@ def call(chosen: argparse.Namespace, method: str, body: dict[str, str]) -> dict[
         raise RoomfulError(f"{base} answered something else than an object")
     table = cast("dict[str, Any]", said)
     if answer.status_code != 200:
-        hint = (
-            " (a server without --dev has another key: leave --dev out here too)" if answer.status_code == 401 else ""
-        )
+        hint = " (give it the same --dev, --keys or --data-dir as the server)" if answer.status_code == 401 else ""
         raise RoomfulError(f"{base} refused: {table.get('msg') or table.get('code') or answer.status_code}{hint}")
     return table
 

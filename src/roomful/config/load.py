@@ -49,6 +49,7 @@ def load(
     if settings.dev and origins["bind"] == "default":
         settings = replace(settings, bind=_LOOPBACK)
         origins["bind"] = "because of --dev"
+    _check_ports(settings, origins)
     if settings.webhook.api_key and settings.keys and settings.webhook.api_key not in settings.keys:
         raise ConfigError(f"{origins['webhook.api_key']}: expected one of the API keys in `keys`")
     if settings.dev and settings.beyond_loopback:
@@ -57,6 +58,18 @@ def load(
             "other machines: anybody there can do anything. Use it on 127.0.0.1, or leave --dev out"
         )
     return Loaded(settings, origins, tuple(warnings))
+
+
+def _check_ports(settings: Settings, origins: Mapping[str, str]) -> None:
+    """TCP ports are for one thing each."""
+    seen: dict[int, str] = {}
+    for field, name in (("port", "port"), ("https_port", "https-port"), ("rtc_tcp_port", "rtc-tcp-port")):
+        port: int | None = getattr(settings, field)
+        if not port or (field == "https_port" and not settings.beyond_loopback):
+            continue
+        if port in seen:
+            raise ConfigError(f"{name} ({origins[field]}): expected another port than that of {seen[port]}, {port}")
+        seen[port] = name
 
 
 def _put(settings: Settings, field: str, value: Any) -> Settings:

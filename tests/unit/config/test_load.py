@@ -105,3 +105,10 @@ def test_every_option_lands_in_a_field_that_exists() -> None:
         for part in option.field.split("."):
             value = getattr(value, part)
     assert len({option.name for option in OPTIONS}) == len({option.field for option in OPTIONS}) == len(OPTIONS)
+
+
+def test_two_listeners_cannot_share_a_port(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="rtc-tcp-port"):
+        loaded(tmp_path, port="8000", rtc_tcp_port="8000")
+    loaded(tmp_path, port="0", rtc_tcp_port="0")
+    loaded(tmp_path, dev=True, port="7443")
