@@ -679,4 +679,33 @@ mod tests {
         assert!(pair.server.is_connected());
         assert_eq!(pair.server.credentials(), s);
     }
+
+    #[test]
+    fn a_silent_peer_is_noticed_by_few_wakes() {
+        let mut pair = pair(false);
+        for _ in 0..200 {
+            pair.step();
+        }
+        assert!(pair.server.is_connected());
+        events(&mut pair.server);
+        let silent = pair.now;
+        let (mut wakes, mut told) = (0, vec![]);
+        while let Some(at) = pair.server.poll_timeout(pair.now) {
+            pair.now = at.max(pair.now + Duration::from_micros(1));
+            pair.server.handle_timeout(pair.now);
+            told.extend(
+                events(&mut pair.server)
+                    .into_iter()
+                    .map(|e| (pair.now - silent, e)),
+            );
+            wakes += 1;
+        }
+        // Thousands of idle people must not keep a thread busy.
+        assert!(wakes <= 60, "{wakes} wakes in a minute");
+        let [(first, TransportEvent::Disconnected), (last, TransportEvent::Failed(_))] = &told[..] else {
+            panic!("{told:?}");
+        };
+        assert!((5..30).contains(&first.as_secs()), "{told:?}");
+        assert!((55..62).contains(&last.as_secs()), "{told:?}");
+    }
 }
