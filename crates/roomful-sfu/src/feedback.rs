@@ -28,14 +28,13 @@ impl Router {
         };
         connection.transport.heard(now);
         let Some(plain) = packet.get(..length) else { return };
-        let now_ntp = self.ntp(now);
-        rtcp::read(plain, |feedback| self.on_feedback(key, feedback, now, now_ntp));
+        rtcp::read(plain, |feedback| self.on_feedback(key, feedback, now));
     }
 
-    fn on_feedback(&mut self, key: Key, feedback: Feedback<'_>, now: Instant, now_ntp: u64) {
+    fn on_feedback(&mut self, key: Key, feedback: Feedback<'_>, now: Instant) {
         match feedback {
             Feedback::SenderReport(report) => self.on_sender_report(key, report, now),
-            Feedback::Report(block) => self.on_report(key, &block, now_ntp),
+            Feedback::Report(block) => self.on_report(key, &block),
             Feedback::Pli { ssrc } | Feedback::Fir { ssrc } => {
                 let Some(down) = self.down_of(key, ssrc) else {
                     return;
@@ -114,14 +113,13 @@ impl Router {
         }
     }
 
-    fn on_report(&mut self, key: Key, block: &ReportBlock, now_ntp: u64) {
+    fn on_report(&mut self, key: Key, block: &ReportBlock) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
         if !connection.downs.contains_key(&block.ssrc) {
             return;
         }
-        let _ = now_ntp;
         let loss = f32::from(block.fraction_lost) / 256.0;
         connection.loss += (loss - connection.loss) * 0.3;
     }
@@ -334,12 +332,6 @@ impl Router {
                 score,
             });
         }
-    }
-
-    /// 32.32 fixed point seconds of a clock that only has to be steady.
-    fn ntp(&self, now: Instant) -> u64 {
-        let micros = self.micros(now) as u64;
-        ((micros / 1_000_000) << 32) | (((micros % 1_000_000) << 32) / 1_000_000)
     }
 }
 

@@ -190,7 +190,6 @@ impl Router {
         } else {
             inspect(stream.codec, payload)
         };
-        let passes = track.spec.encrypted;
         for (id, value) in header.extensions(plain) {
             let Some(extension) = connection.extensions.of(id) else {
                 continue;
@@ -210,7 +209,6 @@ impl Router {
                 }
             }
         }
-        let _ = passes;
         if slot.info.key_start {
             stream.key_wanted = false;
         }
