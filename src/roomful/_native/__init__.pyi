@@ -1,3 +1,4 @@
-"""The compiled module: one submodule for each part of Rust. Only `roomful.engine` may import `media`."""
+"""The compiled module: one submodule for each part of Rust. Only `roomful.engine` may import `media`, only `roomful.hub` `hub`."""
 
+from roomful._native import hub as hub
 from roomful._native import media as media
