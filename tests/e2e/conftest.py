@@ -14,18 +14,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from clients import Connect, token
 from firefox import firefox
+from livekit import rtc
 from people import Person
 from playwright.async_api import Browser, async_playwright
+from sdk_page import SdkPerson, open_page
 
 CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required",
-    "--auto-select-desktop-capture-source=Entire screen", "--disable-features=WebRtcHideLocalIpsWithMdns",
+    "--auto-select-desktop-capture-source=Entire screen", "--disable-features=WebRtcHideLocalIpsWithMdns,LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
 ]  # fmt: skip
 
 
@@ -112,6 +116,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 Enter = Callable[..., Awaitable[Person]]
+Sdk = Callable[..., Awaitable[SdkPerson]]
 
 
 @pytest_asyncio.fixture
@@ -130,5 +135,44 @@ async def enter(server: Server, chromium: Browser) -> AsyncIterator[Enter]:
             tab = await context.new_page()
             await tab.goto(url)
             return Person(name, tab)
+
+        yield one
+
+
+@pytest_asyncio.fixture
+async def connect(server: Server) -> AsyncIterator[Connect]:
+    """`await connect("ada", "room", **RoomOptions)`: a client of the PyPI package, connected until the test ends.
+
+    `client` is one whose handlers are there already; `grants` are further rights of its token.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def one(
+            identity: str,
+            room: str,
+            *,
+            client: rtc.Room | None = None,
+            grants: dict[str, Any] | None = None,
+            **options: Any,
+        ) -> rtc.Room:
+            client = client or rtc.Room()
+            await client.connect(server.ws, token(identity, room, **(grants or {})), rtc.RoomOptions(**options))
+            stack.push_async_callback(client.disconnect)
+            return client
+
+        yield one
+
+
+@pytest_asyncio.fixture
+async def sdk(server: Server, chromium: Browser) -> AsyncIterator[Sdk]:
+    """`await sdk("ada", "room")`: the npm package in a bare page of its own Chromium profile."""
+    async with AsyncExitStack() as stack:
+
+        async def one(identity: str, room: str, *, grants: dict[str, Any] | None = None, **wanted: Any) -> SdkPerson:
+            context = await chromium.new_context(permissions=["camera", "microphone"])
+            stack.push_async_callback(context.close)
+            person = SdkPerson(identity, await open_page(context, server.http))
+            await person.connect(server.ws, token(identity, room, **(grants or {})), **wanted)
+            return person
 
         yield one

@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from clients import token
 from conftest import Enter, Server
 from livekit import rtc
 from people import until
-from test_livekit_python import token
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio]
 FOLDER = Path(__file__).parent / "node"
