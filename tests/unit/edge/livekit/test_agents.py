@@ -187,6 +187,21 @@ async def test_an_agent_that_leaves_and_a_worker_that_vanishes_end_their_jobs() 
     assert server.edge.agents.list("tea") == []
 
 
+async def test_the_worker_s_own_word_on_a_job_whose_agent_left_counts() -> None:
+    server = Watched()
+    async with server.worker() as worker:
+        await server.join()
+        assignment = await worker.take()
+        await server.join("bot", kind="agent")
+        await server.directory.require("tea").ask(Leave("PA_bot", "client_initiated"))
+        await worker.told()
+        worker.tell(update_job=agent.UpdateJobStatus(job_id=assignment.job.id, status=agent.JobStatus.JS_SUCCESS))
+        worker.tell(ping=agent.WorkerPing())
+        await worker.told()
+    job = server.edge.agents.list("tea")[0].state.jobs[0]
+    assert (job.state.status, job.state.error) == (agent.JobStatus.JS_SUCCESS, "")
+
+
 @pytest.mark.parametrize(
     "frame", [b"\xff\xff", "{", agent.WorkerMessage(availability=agent.AvailabilityResponse()).SerializeToString()]
 )

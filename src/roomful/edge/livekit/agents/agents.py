@@ -154,7 +154,7 @@ class Agents:
             for job in dispatch.state.jobs:
                 worker = self._workers.get(job.state.worker_id)
                 if worker is not None and job.state.participant_identity == identity:
-                    worker.terminate(job.id, self._clock.now_ms(), error="agent worker left the room")
+                    worker.left_room(job.id, self._clock.now_ms())
 
     def _terminate(self, dispatch: AgentDispatch) -> None:
         for job in dispatch.state.jobs:

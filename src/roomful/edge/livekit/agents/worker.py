@@ -120,17 +120,32 @@ class Worker:
             job.state.ended_at = now_ms * 1_000_000
             del self.jobs[update.job_id]
 
-    def terminate(self, job_id: str, now_ms: int, *, error: str = "") -> None:
+    def terminate(self, job_id: str, now_ms: int) -> None:
         """The job is over, and the worker is told."""
         if job_id in self.jobs:
             self.send(ServerMessage(termination=JobTermination(job_id=job_id)))
-            status = JobStatus.JS_FAILED if error else JobStatus.JS_SUCCESS
-            self.update(UpdateJobStatus(job_id=job_id, status=status, error=error), now_ms)
+            self.update(UpdateJobStatus(job_id=job_id, status=JobStatus.JS_SUCCESS), now_ms)
+
+    def left_room(self, job_id: str, now_ms: int) -> None:
+        """The job's agent is gone: it has failed, unless the worker itself reports that it was done."""
+        job = self.jobs.get(job_id)
+        if job is None or job.state.status in ENDED:
+            return
+        self.send(ServerMessage(termination=JobTermination(job_id=job_id)))
+        _end(job, now_ms, "agent worker left the room")
 
     def gone(self, now_ms: int) -> None:
         """Its connection ended: its jobs have no worker to report them."""
         for waiting in self.asked.values():
             waiting.cancel()
         self.asked.clear()
-        for job_id in list(self.jobs):
-            self.update(UpdateJobStatus(job_id=job_id, status=JobStatus.JS_FAILED, error="the worker is gone"), now_ms)
+        for job in self.jobs.values():
+            if job.state.status not in ENDED:
+                _end(job, now_ms, "the worker is gone")
+        self.jobs.clear()
+
+
+def _end(job: Job, now_ms: int, error: str) -> None:
+    job.state.status = JobStatus.JS_FAILED
+    job.state.error = error
+    job.state.updated_at = job.state.ended_at = now_ms * 1_000_000
