@@ -6,12 +6,23 @@ const server = process.env['ROOMFUL_SERVER'] ?? 'http://127.0.0.1:7880'
 export default defineConfig({
   plugins: [react()],
   // Nothing is inlined: the page's Content-Security-Policy allows only its own files.
-  build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rollupOptions: {
+      // The relay client is also a file of its own, for pages without a build step: `import { Relay } from '/relay.js'`.
+      input: { app: 'index.html', relay: 'src/relay/index.ts' },
+      preserveEntrySignatures: 'allow-extension',
+      output: { entryFileNames: ({ name }) => (name === 'relay' ? 'relay.js' : 'assets/[name]-[hash].js') },
+    },
+  },
   server: {
     proxy: {
       '/api': { target: server },
       '/ca': { target: server },
       '/rtc': { target: server, ws: true },
+      '/relay': { target: server, ws: true },
     },
   },
   test: { environment: 'node', include: ['src/**/*.test.ts', 'src/**/*.test.tsx'] },

@@ -98,6 +98,8 @@ export function fakeSession(query: URLSearchParams): RoomSession {
   const listeners = new Set<() => void>()
   let now: RoomSnapshot = {
     room: query.get('room') ?? 'amber-willow-otter-482',
+    path: `/r/${query.get('room') ?? 'amber-willow-otter-482'}`,
+    direct: query.has('direct'),
     phase: query.has('reconnecting') ? 'reconnecting' : 'connected',
     end: null,
     participants: people(count),

@@ -3,7 +3,10 @@
 import { useEffect, useMemo, type ReactNode } from 'react'
 import { I18nProvider } from 'react-aria-components'
 import { Home } from '../features/home/Home'
+import { Peers } from '../features/peers/Peers'
 import { LanguageContext, pickLanguage, useT } from '../i18n'
+import { joinPeers } from '../peer/join'
+import { join } from '../room/join'
 import { Message } from '../ui/Message'
 import { Crash } from './Crash'
 import { go, useRoute } from './navigation'
@@ -32,7 +35,11 @@ function Page(): ReactNode {
     case 'home':
       return <Home />
     case 'room':
-      return <RoomPage key={route.room} room={route.room} direct={route.direct} />
+      return <RoomPage key={route.room} room={route.room} direct={route.direct} enter={join} />
+    case 'peers':
+      return <Peers />
+    case 'peer-room':
+      return <RoomPage key={`p2p/${route.room}`} room={route.room} direct={route.direct} enter={joinPeers} />
     case 'missing':
       return (
         <Message title={t.missing.title} text={t.missing.text} icon="warning" primary={{ label: t.ended.home, act: () => go('/') }} />

@@ -6,7 +6,7 @@ import { useT, type Messages } from '../i18n'
 import { ApiError } from '../room/api'
 import { deviceChoice, savedName, saveName, type DeviceChoice } from '../room/device'
 import { SessionProvider } from '../room/hooks'
-import { join } from '../room/join'
+import type { Enter } from '../room/join'
 import { loadLibrary } from '../room/library'
 import type { EndReason, RoomSession } from '../room/snapshot'
 import { Message } from '../ui/Message'
@@ -19,7 +19,14 @@ type Step =
   | { readonly at: 'room'; readonly session: RoomSession }
   | { readonly at: 'ended'; readonly reason: EndReason }
 
-export function RoomPage({ room, direct }: { room: string; direct: Direct | null }): ReactNode {
+export interface RoomPageProps {
+  room: string
+  direct: Direct | null
+  /** The way in: through the server's media router, or straight to the others. */
+  enter: Enter
+}
+
+export function RoomPage({ room, direct, enter: join }: RoomPageProps): ReactNode {
   const t = useT()
   const [step, setStep] = useState<Step>({ at: direct ? 'joining' : 'door', problem: null })
   const session = useRef<RoomSession | null>(null)
@@ -45,7 +52,7 @@ export function RoomPage({ room, direct }: { room: string; direct: Direct | null
         setStep({ at: 'door', problem: error instanceof ApiError ? error.code : 'unexpected' })
       }
     },
-    [room],
+    [room, join],
   )
 
   useEffect(() => {

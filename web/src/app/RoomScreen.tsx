@@ -1,6 +1,6 @@
 /** The room as a screen: stage, bars, side panel, dialogs, keys. Holds only what is open; the call itself is in room/. */
 
-import { useCallback, useEffect, useRef, useState, type ReactNode } from 'react'
+import { lazy, Suspense, useCallback, useEffect, useRef, useState, type ReactNode } from 'react'
 import { Chat } from '../features/chat/Chat'
 import { useUnread } from '../features/chat/unread'
 import { ControlBar } from '../features/controls/ControlBar'
@@ -17,7 +17,9 @@ import type { EndReason } from '../room/snapshot'
 import { IconButton } from '../ui/Button'
 
 export type Panel = 'chat' | 'people'
-export type Opened = 'invite' | 'leave' | 'shortcuts'
+export type Opened = 'invite' | 'leave' | 'shortcuts' | 'stages'
+
+const Stages = lazy(() => import('../features/stages/Stages').then(({ Stages }) => ({ default: Stages })))
 
 export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): ReactNode {
   const t = useT()
@@ -25,6 +27,8 @@ export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): R
   const phase = useRoom((snapshot) => snapshot.phase)
   const end = useRoom((snapshot) => snapshot.end)
   const room = useRoom((snapshot) => snapshot.room)
+  const path = useRoom((snapshot) => snapshot.path)
+  const direct = useRoom((snapshot) => snapshot.direct)
   const [panel, setPanel] = useState<Panel | null>(null)
   const [opened, setOpened] = useState<Opened | null>(null)
   const unread = useUnread(panel === 'chat')
@@ -75,7 +79,12 @@ export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): R
       )}
       <ControlBar panel={panel} unread={unread} onPanel={toggle} onOpen={setOpened} />
       <Notices />
-      <Invite room={room} open={opened === 'invite'} onClose={() => setOpened(null)} />
+      {opened === 'stages' && (
+        <Suspense>
+          <Stages direct={direct} onClose={() => setOpened(null)} />
+        </Suspense>
+      )}
+      <Invite room={room} path={path} open={opened === 'invite'} onClose={() => setOpened(null)} />
       <Shortcuts
         open={opened === 'shortcuts'}
         onClose={() => setOpened(null)}

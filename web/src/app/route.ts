@@ -1,8 +1,13 @@
-/** Addresses of the app, pure: `/`, `/r/<room>`, and `/?room=R&name=N&join=1` which joins straight away. */
+/**
+ * Addresses of the app, pure: `/`, `/r/<room>`, and `/?room=R&name=N&join=1` which joins straight away; `/p2p` and
+ * `/p2p/<room>` for calls without a server in the media path.
+ */
 
 export type Route =
   | { readonly page: 'home' }
   | { readonly page: 'room'; readonly room: string; readonly direct: Direct | null }
+  | { readonly page: 'peers' }
+  | { readonly page: 'peer-room'; readonly room: string; readonly direct: Direct | null }
   | { readonly page: 'missing' }
 
 /** Join without pre-join. */
@@ -23,9 +28,11 @@ export function routeOf({ pathname, search }: Address): Route {
     const room = cleanRoom(query.get('room') ?? '')
     return room ? { page: 'room', room, direct: directOf(query) } : { page: 'home' }
   }
-  const [, segment] = /^\/r\/([^/]+)\/?$/.exec(pathname) ?? []
+  if (/^\/p2p\/?$/.test(pathname)) return { page: 'peers' }
+  const [, kind, segment] = /^\/(r|p2p)\/([^/]+)\/?$/.exec(pathname) ?? []
   const room = segment === undefined ? '' : cleanRoom(decoded(segment))
-  return room ? { page: 'room', room, direct: directOf(query) } : { page: 'missing' }
+  if (!room) return { page: 'missing' }
+  return { page: kind === 'p2p' ? 'peer-room' : 'room', room, direct: directOf(query) }
 }
 
 function directOf(query: URLSearchParams): Direct | null {
@@ -52,6 +59,7 @@ export function cleanRoom(text: string): string {
 export const roomTooLong = (room: string): boolean => new TextEncoder().encode(room).length > MOST_ROOM_BYTES
 
 export const roomPath = (room: string): string => `/r/${encodeURIComponent(room)}`
+export const peerPath = (room: string): string => `/p2p/${encodeURIComponent(room)}`
 
 /** The key in `#host=<key>`; "" when there is none. */
 export function hostKeyOf(hash: string): string {

@@ -9,8 +9,12 @@ import {
   savedIdentity,
   type DeviceChoice,
 } from './device'
+import { watch } from '../stages/watch'
 import { loadLibrary } from './library'
 import type { RoomSession } from './snapshot'
+
+/** A way into a room: raises ApiError. */
+export type Enter = (room: string, name: string, choice: DeviceChoice) => Promise<Joined>
 
 export interface Joined {
   readonly session: RoomSession
@@ -20,7 +24,7 @@ export interface Joined {
 declare global {
   interface Window {
     /** For tests and for looking at a live call: the call library's Room. Nothing in the app reads it. */
-    __roomful?: { room: import('livekit-client').Room }
+    __roomful?: { room?: import('livekit-client').Room; peers?: import('../peer/session').PeerSession }
   }
 }
 
@@ -41,6 +45,7 @@ export async function join(room: string, name: string, choice: DeviceChoice): Pr
   ])
   if (answer.identity) saveIdentity({ identity: answer.identity, identity_key: answer.identity_key })
   ensureRandomUuid()
+  watch() // before the call code makes its first connection
   const session = new LiveSession(answer.room, choice)
   window.__roomful = { room: session.room }
   try {

@@ -14,6 +14,7 @@ import {
   type RemoteParticipant,
   type RemoteTrack,
 } from 'livekit-client'
+import { roomPath } from '../app/route'
 import { withLine } from './chat'
 import { saveDeviceChoice, type DeviceChoice } from './device'
 import { deviceProblem, endReason } from './reason'
@@ -263,6 +264,8 @@ export class LiveSession implements RoomSession {
     const people: Participant[] = [local, ...remote]
     return {
       room: this.name,
+      path: roomPath(this.name),
+      direct: false,
       phase: this.phase(),
       end: this.end,
       participants: people.map(viewOf),

@@ -63,6 +63,10 @@ export interface NoticeEntry {
 
 export interface RoomSnapshot {
   readonly room: string
+  /** Of the page that leads here, for invitations. */
+  readonly path: string
+  /** Whether media goes from device to device, without a server. */
+  readonly direct: boolean
   readonly phase: Phase
   readonly end: EndReason | null
   readonly participants: readonly ParticipantView[]

@@ -30,6 +30,7 @@ const SHAPES = {
   expand: <path d="M4.5 9.500v-5h5m5 0h5v5m0 5v5h-5m-5 0h-5v-5" />,
   shrink: <path d="M9.5 4.500v5h-5m15 0h-5v-5m0 15v-5h5m-15 0h5v5" />,
   dice: <><rect x="4" y="4" width="16" height="16" rx="4" /><path d="M8.8 8.800h.01M15.2 8.800h.01M12 12h.01M8.8 15.200h.01M15.2 15.200h.01" strokeWidth="2.4" /></>,
+  stages: <><circle cx="5" cy="17.5" r="2.3" /><circle cx="12" cy="6.5" r="2.3" /><circle cx="19" cy="17.5" r="2.3" /><path d="M6.3 15.500 10.700 8.500M13.300 8.500l4.400 7M7.500 17.500h9" /></>,
   clock: <><circle cx="12" cy="12" r="8" /><path d="M12 7.500V12l3 2" /></>,
 } as const satisfies Record<string, ReactNode>
 

@@ -99,6 +99,7 @@ export function ControlBar({ panel, unread, onPanel, onOpen }: ControlBarProps):
           onPress={() => onPanel('people')}
         />
         <ChatButton panel={panel} unread={unread} onPanel={onPanel} />
+        <IconButton label={t.room.stages} icon="stages" shortcut={KEYS.stages} tone="quiet" onPress={() => onOpen('stages')} />
         <IconButton
           label={t.room.shortcuts}
           icon="keyboard"
@@ -154,6 +155,10 @@ function MoreMenu({ canShare, share, onPanel, onOpen }: MoreProps): ReactNode {
           <MenuItem className="list-item" onAction={() => onOpen('invite')}>
             <Icon name="invite" size={20} />
             <span>{t.room.invite}</span>
+          </MenuItem>
+          <MenuItem className="list-item" onAction={() => onOpen('stages')}>
+            <Icon name="stages" size={20} />
+            <span>{t.room.stages}</span>
           </MenuItem>
           <MenuItem className="list-item" onAction={() => onOpen('shortcuts')}>
             <Icon name="keyboard" size={20} />

@@ -7,6 +7,7 @@ export const KEYS = {
   chat: 'C',
   people: 'P',
   invite: 'I',
+  stages: 'W',
   leave: 'Q',
   help: '?',
 } as const

@@ -60,6 +60,9 @@ function run(action: Action, { session, act }: ShortcutsOf): void {
     case 'invite':
       act.open('invite')
       return
+    case 'stages':
+      act.open('stages')
+      return
     case 'leave':
       act.open('leave')
       return

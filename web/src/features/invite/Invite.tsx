@@ -1,7 +1,6 @@
 /** The link to the room: copied, handed to the system's share sheet, or scanned. */
 
 import { useEffect, useState, type ReactNode } from 'react'
-import { roomPath } from '../../app/route'
 import { useT } from '../../i18n'
 import { Button } from '../../ui/Button'
 import { Dialog } from '../../ui/Dialog'
@@ -10,13 +9,14 @@ import { QrCode } from './QrCode'
 
 export interface InviteProps {
   room: string
+  path: string
   open: boolean
   onClose: () => void
 }
 
-export function Invite({ room, open, onClose }: InviteProps): ReactNode {
+export function Invite({ room, path, open, onClose }: InviteProps): ReactNode {
   const t = useT()
-  const link = location.origin + roomPath(room)
+  const link = location.origin + path
   return (
     <Dialog title={t.invite.title} open={open} onClose={onClose}>
       <p>{t.invite.lead}</p>
