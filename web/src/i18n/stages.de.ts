@@ -47,7 +47,7 @@ export const stagesDe: StagesWords = {
     locals: 'Eigene Kandidaten',
     remotes: 'Kandidaten der anderen Seite',
     pairs: 'Paare',
-    columns: { kind: 'Art', address: 'Adresse', protocol: 'Über', state: 'Stand', checks: 'Anfragen', roundTrip: 'Hin und zurück' },
+    columns: { own: 'Eigene Adresse', theirs: 'Adresse der anderen Seite', protocol: 'Über', state: 'Stand', checks: 'Anfragen', roundTrip: 'Hin und zurück' },
     kinds: {
       host: 'host: eine Adresse des Geräts selbst',
       srflx: 'server reflexive: seine Adresse, wie ein STUN-Server sie sieht',

@@ -45,7 +45,7 @@ export const stagesEn = {
     locals: 'Own candidates',
     remotes: 'Candidates of the other side',
     pairs: 'Pairs',
-    columns: { kind: 'Kind', address: 'Address', protocol: 'Over', state: 'State', checks: 'Checks', roundTrip: 'Round trip' },
+    columns: { own: 'Own address', theirs: 'Address of the other side', protocol: 'Over', state: 'State', checks: 'Checks', roundTrip: 'Round trip' },
     kinds: {
       host: 'host: an address of the device itself',
       srflx: 'server reflexive: its address as a STUN server sees it',

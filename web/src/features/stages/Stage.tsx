@@ -66,7 +66,7 @@ export function Signaling({ seen, words }: { seen: Watch; words: StagesWords }):
           const signal = signalOf(entry.data, entry.sent)
           return (
             <tr key={`${entry.at_ms}-${entry.sent}-${entry.bytes}`}>
-              <td>{(entry.at_ms / 1_000).toFixed(2)} s</td>
+              <td className="number">{(entry.at_ms / 1_000).toFixed(2)} s</td>
               <td>
                 <span className="way-mark" data-sent={entry.sent}>
                   {entry.sent ? `↑ ${text.sent}` : `↓ ${text.received}`}
@@ -83,7 +83,7 @@ export function Signaling({ seen, words }: { seen: Watch; words: StagesWords }):
                   signal.name
                 )}
               </td>
-              <td>{grouped(entry.bytes)}</td>
+              <td className="number">{grouped(entry.bytes)}</td>
             </tr>
           )
         })}
@@ -116,7 +116,7 @@ export function Connecting({ probed, words }: { probed: Probed; words: StagesWor
       )}
       <Table
         label={text.pairs}
-        heads={[text.columns.address, '', text.columns.protocol, text.columns.state, text.columns.checks, text.columns.roundTrip]}
+        heads={[text.columns.own, text.columns.theirs, text.columns.protocol, text.columns.state, text.columns.checks, text.columns.roundTrip]}
         numeric={[5]}
       >
         {report.pairs.slice(0, MOST_ROWS).map((pair) => (
@@ -126,7 +126,7 @@ export function Connecting({ probed, words }: { probed: Probed; words: StagesWor
             <td>{pair.local?.protocol ?? ''}</td>
             <td>{pair.selected ? text.chosen : pair.state}</td>
             <td>{text.checks(pair.checksSent, pair.checksAnswered)}</td>
-            <td>{pair.roundTrip_ms === null ? '–' : `${amount(pair.roundTrip_ms)} ms`}</td>
+            <td className="number">{pair.roundTrip_ms === null ? '–' : `${amount(pair.roundTrip_ms)} ms`}</td>
           </tr>
         ))}
       </Table>
@@ -223,12 +223,12 @@ export function Communicating({ probed, words }: { probed: Probed; words: Stages
               {nameOf(flow, text)} {flow.layer && <small>{flow.layer}</small>}
             </td>
             <td>{flow.codec || '–'}</td>
-            <td>{grouped(flow.packets)}</td>
-            <td>{flow.kbps === null ? '–' : amount(flow.kbps)}</td>
-            <td>{grouped(flow.lost)}</td>
-            <td>{flow.jitter_ms === null ? '–' : `${amount(flow.jitter_ms)} ms`}</td>
-            <td>{grouped(flow.asked)}</td>
-            <td>{grouped(flow.keyFramesAsked)}</td>
+            <td className="number">{grouped(flow.packets)}</td>
+            <td className="number">{flow.kbps === null ? '–' : amount(flow.kbps)}</td>
+            <td className="number">{grouped(flow.lost)}</td>
+            <td className="number">{flow.jitter_ms === null ? '–' : `${amount(flow.jitter_ms)} ms`}</td>
+            <td className="number">{grouped(flow.asked)}</td>
+            <td className="number">{grouped(flow.keyFramesAsked)}</td>
             <td>{flow.picture || '–'}</td>
           </tr>
         ))}
@@ -243,8 +243,8 @@ export function Communicating({ probed, words }: { probed: Probed; words: Stages
             <tr key={one.id}>
               <td>{one.label}</td>
               <td>{one.state}</td>
-              <td>{grouped(one.sent)}</td>
-              <td>{grouped(one.received)}</td>
+              <td className="number">{grouped(one.sent)}</td>
+              <td className="number">{grouped(one.received)}</td>
             </tr>
           ))}
         </Table>

@@ -18,15 +18,11 @@ export function Table({ label, heads, numeric = [], children }: TableProps): Rea
         <caption>{label}</caption>
         <thead>
           <tr>
-            {heads.map((head, at) =>
-              head ? (
-                <th key={at} scope="col" data-numeric={numeric.includes(at)}>
-                  {head}
-                </th>
-              ) : (
-                <td key={at} />
-              ),
-            )}
+            {heads.map((head, at) => (
+              <th key={head} scope="col" data-numeric={numeric.includes(at)}>
+                {head}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>{children}</tbody>
