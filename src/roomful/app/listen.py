@@ -25,8 +25,6 @@ HEAD_S = 10.0
 """How long the head of a request may take to arrive."""
 KEEP_ALIVE_S = 30
 BACKLOG = 1_024
-END_S = 5.0
-"""How long connections may take to end when the server does."""
 
 
 class _BoundedHead(H11Protocol):
@@ -157,7 +155,10 @@ def _bind_error(error: OSError, port: int, flag: str) -> ConfigError:
 class Listener:
     """One uvicorn server on some sockets, with TLS or without."""
 
-    def __init__(self, asgi: ASGIApp, sockets: list[socket.socket], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, asgi: ASGIApp, sockets: list[socket.socket], tls: ssl.SSLContext | None = None, *, drain_s: int = 5
+    ) -> None:
+        """`drain_s` is how long connections may take to end when the server does."""
         config = uvicorn.Config(
             asgi,
             http=_BoundedHead,
@@ -174,7 +175,7 @@ class Listener:
             server_header=False,
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=int(END_S),
+            timeout_graceful_shutdown=drain_s,
             h11_max_incomplete_event_size=64 * 1024,
         )
         config.load()
@@ -182,6 +183,7 @@ class Listener:
         logging.getLogger("uvicorn.error").addFilter(_DISCREET)
         config.ssl = tls
         self._sockets = sockets
+        self._drain_s = drain_s
         self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None
 
@@ -199,13 +201,13 @@ class Listener:
             await asyncio.sleep(0.005)
 
     async def stop(self) -> None:
-        """No new connections; those that are there have `END_S` to end."""
+        """No new connections; those that are there have `drain_s` to end."""
         if self._task is None:
             for one in self._sockets:
                 one.close()
             return
         self._server.should_exit = True
-        done, _ = await asyncio.wait((self._task,), timeout=END_S + 1)
+        done, _ = await asyncio.wait((self._task,), timeout=self._drain_s + 1)
         if not done:
             self._server.force_exit = True
             await asyncio.wait((self._task,), timeout=1)

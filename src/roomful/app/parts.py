@@ -21,6 +21,7 @@ from roomful.edge.ca import endpoint as ca
 from roomful.edge.join.endpoint import JoinEndpoint, JoinSettings
 from roomful.edge.livekit import webhooks
 from roomful.edge.livekit.edge import LiveKitEdge
+from roomful.edge.livekit.session import Bounds
 from roomful.edge.livekit.welcome import Welcome
 from roomful.edge.web import endpoint as web
 from roomful.https.authority import der_of, fingerprint
@@ -141,7 +142,18 @@ def edges(settings: Settings, known: Credentials) -> list[EdgeMaker]:
         )
 
     def livekit(directory: Directory) -> Edge:
-        edge = LiveKitEdge(directory, known.keys, Welcome(version=__version__, codecs=settings.codecs))
+        welcome = Welcome(
+            version=__version__,
+            codecs=settings.codecs,
+            ping_interval_s=settings.ping_interval_s,
+            ping_timeout_s=settings.ping_timeout_s,
+        )
+        bounds = Bounds(
+            max_message=settings.max_signal_message,
+            # Twice what clients are told: a slow network's pings may come late.
+            ping_timeout_ms=2_000 * settings.ping_timeout_s,
+        )
+        edge = LiveKitEdge(directory, known.keys, welcome, bounds=bounds)
         if not settings.webhook.urls:
             return Edge(routes=tuple(edge.routes()), observers=(edge.observe,), stop=edge.stop)
         sign = partial(edge.tokens.sign, api_key=settings.webhook.api_key)

@@ -39,7 +39,7 @@ class Roomful:
 
     def __init__(self, settings: Settings | None = None, **changes: Any) -> None:
         """Raises TypeError for a setting that does not exist."""
-        chosen = replace(settings or Settings(), **changes)
+        chosen = replace(settings, **changes) if settings else Settings(**changes)
         self.settings = replace(chosen, bind=without_missing_ipv6(chosen.bind))
         self.hooks = UserHooks(self.settings.policy.hook_deadline_s, decode)
         self._credentials: Credentials | None = None
@@ -171,12 +171,14 @@ class Roomful:
 
     def _open_listeners(self, asgi: ASGIApp) -> None:
         settings = self.settings
-        self._listeners.append(Listener(asgi, bind(settings.bind, settings.port, flag="--port")))
+        self._listeners.append(
+            Listener(asgi, bind(settings.bind, settings.port, flag="--port"), drain_s=settings.drain_s)
+        )
         if settings.https_port is not None and settings.beyond_loopback:
             names = certified_names(settings.bind)
             tls = certificates(settings.data_dir, names, datetime.now(UTC)).context()
             sockets = bind(settings.bind, settings.https_port, flag="--https-port")
-            self._listeners.append(Listener(asgi, sockets, tls))
+            self._listeners.append(Listener(asgi, sockets, tls, drain_s=settings.drain_s))
             self.https_host = f"[{names[0]}]" if ":" in names[0] else names[0]
 
     @property

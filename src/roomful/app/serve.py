@@ -48,4 +48,8 @@ async def serve(server: Roomful, *, ready: Callable[[Roomful], None] | None = No
 def _say_where(server: Roomful) -> None:
     address = server.settings.bind[0]
     host = "127.0.0.1" if address in ("0.0.0.0", "::", "") else address
+    if server.settings.dev and server.settings.beyond_loopback:
+        log.warning(
+            "dev mode's key is known to everybody, and other machines reach %s", ", ".join(server.settings.bind)
+        )
     print(f"Roomful listens at http://{f'[{host}]' if ':' in host else host}:{server.port}", flush=True)

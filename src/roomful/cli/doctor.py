@@ -23,6 +23,7 @@ from roomful.config.holders import holder
 from roomful.config.load import Loaded
 from roomful.config.options import OPTIONS
 from roomful.config.settings import Settings
+from roomful.config.shown import NONE, shown
 
 _EXAMPLES = """\
   roomful doctor                          as `roomful serve` would start
@@ -39,7 +40,9 @@ class Finding:
 
 
 def add(commands: Commands) -> None:
-    parser = command(commands, "doctor", "tell what is set, what is free and what is missing", _EXAMPLES)
+    parser = command(
+        commands, "doctor", "tell what is set, what is free, what is missing and who can reach it", _EXAMPLES
+    )
     add_settings(parser)
     parser.set_defaults(run=run)
 
@@ -63,7 +66,11 @@ def run(chosen: argparse.Namespace) -> int:
         for one in lines:
             print(f"  {one.state:8}{one.text}")
         bad = bad or any(one.state == BAD for one in lines)
-    return 1 if bad else 0
+    if bad:
+        print("\n`roomful serve` would not start like this: see PROBLEM above.")
+        return 1
+    print("\nNothing here keeps `roomful serve` from starting.")
+    return 0
 
 
 def _versions() -> str:
@@ -83,18 +90,12 @@ def _version(name: str) -> str:
 
 
 def effective(loaded: Loaded) -> Iterator[str]:
-    """`name = value   (where it was said)`; secrets by their key only."""
+    """`name  value  (where it was said)`; secrets by their key only."""
     for option in OPTIONS:
-        value: object = loaded.settings
-        for part in option.field.split("."):
-            value = getattr(value, part)
-        if option.secret:
-            shown = ", ".join(f"{key} (secret hidden)" for key in loaded.settings.keys) or "-"
-        elif isinstance(value, tuple):
-            shown = ", ".join(str(one) for one in value) or "-"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        else:
-            shown = "off" if value is None else str(value).lower() if isinstance(value, bool) else str(value) or "-"
-        yield f"{option.name:18} {shown:32} ({loaded.origins[option.field]})"
+        value = shown(loaded.settings, option)
+        if option.secret and value == NONE:
+            value = "devkey (secret hidden)" if loaded.settings.dev else "one that this server makes"
+        yield f"{option.name:18} {value:32} ({loaded.origins[option.field]})"
 
 
 def files(settings: Settings) -> Iterator[Finding]:
@@ -173,7 +174,12 @@ def reach(settings: Settings) -> Iterator[Finding]:
     from roomful.https.addresses import certified_names, host_name, machine_addresses, shown_address
 
     if not settings.beyond_loopback:
-        yield Finding(ODD, "only this machine can reach it: --bind 0.0.0.0 opens it to others")
+        yield Finding(
+            ODD,
+            "only this machine can reach it; "
+            + ("leave --dev out" if settings.dev else "--bind 0.0.0.0")
+            + " to open it to others",
+        )
         yield Finding(GOOD, "browsers take http://localhost for secure: cameras work there")
         return
     found = machine_addresses()

@@ -29,12 +29,15 @@ TIMEOUT_S = 10.0
 
 
 def add(commands: Commands) -> None:
-    parser = command(commands, "rooms", "look at and change a running server's rooms", _EXAMPLES)
-    parser.add_argument("action", choices=("list", "create", "delete", "participants", "remove"))
-    parser.add_argument("room", nargs="?", default="")
-    parser.add_argument("identity", nargs="?", default="")
-    parser.add_argument("--url", help="the server; else http://127.0.0.1 and its port")
-    parser.add_argument("--json", action="store_true", dest="as_json", help="as JSON")
+    parser = command(
+        commands, "rooms", "list, open and end rooms of a running server, see who is in them, remove people", _EXAMPLES
+    )
+    actions = ("list", "create", "delete", "participants", "remove")
+    parser.add_argument("action", choices=actions, metavar="ACTION", help=", ".join(actions))
+    parser.add_argument("room", nargs="?", default="", metavar="ROOM", help="its name; for all but list")
+    parser.add_argument("identity", nargs="?", default="", metavar="IDENTITY", help="who is to be removed")
+    parser.add_argument("--url", help="the server's address (http://127.0.0.1 and --port)")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print the answer as JSON")
     add_settings(parser, ("dev", "data-dir", "keys", "port"))
     parser.set_defaults(run=run)
 

@@ -21,7 +21,9 @@ _EXAMPLES = """\
 
 
 def add(commands: Commands) -> None:
-    parser = command(commands, "serve", "run the server until it is told to stop (SIGTERM drains)", _EXAMPLES)
+    parser = command(
+        commands, "serve", "run the server until Ctrl-C or SIGTERM; clients are told before it ends", _EXAMPLES
+    )
     add_settings(parser)
     parser.set_defaults(run=run)
 

@@ -15,16 +15,17 @@ _EXAMPLES = """\
   roomful token --dev --room tea --identity ada --join
   roomful token --dev --room tea --identity watcher --join --no-publish
   roomful token --room tea --identity admin --admin --for 600
-  roomful token --create --list               for a backend that calls the API
+  roomful token --create --list               for a backend that calls the server API
+Without --dev or --keys it is signed with the key in the data directory: run it as the server's user.
 """
 
 
 def add(commands: Commands) -> None:
-    parser = command(commands, "token", "make a token for a client", _EXAMPLES)
-    parser.add_argument("--identity", default="", help="who; needed with --join")
-    parser.add_argument("--room", default="", help="which room; needed with --join and --admin")
-    parser.add_argument("--name", default="", help="shown to people")
-    parser.add_argument("--metadata", default="", help="shown to programs")
+    parser = command(commands, "token", "print a token for a LiveKit client, signed with the server's key", _EXAMPLES)
+    parser.add_argument("--identity", default="", metavar="TEXT", help="who it is for; needed with --join")
+    parser.add_argument("--room", default="", metavar="TEXT", help="which room; needed with --join and --admin")
+    parser.add_argument("--name", default="", metavar="TEXT", help="name that people see")
+    parser.add_argument("--metadata", default="", metavar="TEXT", help="text that programs see")
     parser.add_argument("--join", action="store_true", help="may enter the room")
     parser.add_argument("--admin", action="store_true", help="may administer the room")
     parser.add_argument("--create", action="store_true", help="may make and end rooms")
@@ -35,7 +36,9 @@ def add(commands: Commands) -> None:
     parser.add_argument("--no-subscribe", action="store_true", help="may not receive media")
     parser.add_argument("--no-data", action="store_true", help="may not send data")
     parser.add_argument("--update-own", action="store_true", help="may change its own name and metadata")
-    parser.add_argument("--for", dest="ttl", type=int, default=6 * 3600, metavar="S", help="seconds it holds (21600)")
+    parser.add_argument(
+        "--for", dest="ttl", type=int, default=6 * 3600, metavar="S", help="seconds until it expires (21600)"
+    )
     add_settings(parser, ("dev", "data-dir", "keys"))
     parser.set_defaults(run=run)
 

@@ -12,11 +12,10 @@ from typing import Any
 from roomful.config.livekit_yaml import read_livekit_yaml
 from roomful.config.options import BY_FIELD, BY_KEY, OPTIONS
 from roomful.config.origin import Found, Origin, wrong
-from roomful.config.settings import Settings
+from roomful.config.settings import LOOPBACK, Settings
 from roomful.core.errors import ConfigError
 
 FILE = "roomful.toml"
-_LOOPBACK = ("127.0.0.1",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +46,14 @@ def load(
         settings = _put(settings, one.field, one.value)
         origins[one.field] = one.origin.place
     if settings.dev and origins["bind"] == "default":
-        settings = replace(settings, bind=_LOOPBACK)
+        settings = replace(settings, bind=LOOPBACK)
         origins["bind"] = "because of --dev"
     _check_ports(settings, origins)
     if settings.webhook.api_key and settings.keys and settings.webhook.api_key not in settings.keys:
         raise ConfigError(f"{origins['webhook.api_key']}: expected one of the API keys in `keys`")
+    if settings.ping_timeout_s <= settings.ping_interval_s:
+        place = origins["ping_timeout_s"] if origins["ping_timeout_s"] != "default" else origins["ping_interval_s"]
+        raise ConfigError(f"{place}: expected a ping timeout longer than the ping interval")
     if settings.dev and settings.beyond_loopback:
         warnings.append(
             f"--dev uses the key and secret that everybody knows, and {', '.join(settings.bind)} can be reached by "

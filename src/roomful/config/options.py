@@ -34,35 +34,70 @@ class Option:
 
 
 OPTIONS: tuple[Option, ...] = (
-    Option("dev", "dev", values.flag, "key `devkey` with secret `secret`, everybody makes rooms, loopback", shown=""),
+    Option(
+        "dev", "dev", values.flag, "to try it: key `devkey`, secret `secret`, everybody opens rooms; this machine only",
+        shown="",
+    ),
     Option("bind", "bind", values.addresses, "addresses to listen on", shown="ADDR,…"),
-    Option("port", "port", values.port, "HTTP and WebSockets", shown="PORT"),
-    Option("https-port", "https_port", values.port_or_off, "https, when other machines reach it; or off", shown="PORT"),
-    Option("data-dir", "data_dir", values.path, "where keys and the CA are kept", shown="DIR"),
-    Option("keys", "keys", values.keys, "API keys with their secrets", shown="KEY:SECRET,…", secret=True),
-    Option("region", "region", values.text, "told to clients"),
-    Option("node-ip", "node_ips", values.announced, "addresses announced for media", "media", "ADDR,…"),
-    Option("rtc-udp-port", "rtc_udp_port", values.port, "media; thread n takes this + n", "media", "PORT"),
-    Option("rtc-tcp-port", "rtc_tcp_port", values.port_or_off, "media where UDP is blocked; or off", "media", "PORT"),
-    Option("media-threads", "threads", values.at_least_one, "threads (and UDP ports) for media", "media", "N"),
+    Option("port", "port", values.port, "TCP port of HTTP and WebSockets", shown="PORT"),
+    Option(
+        "https-port", "https_port", values.port_or_off, "TCP port of https, served when other machines can connect; or off",
+        shown="PORT",
+    ),
+    Option("drain-time", "drain_s", values.seconds, "seconds that connections may take to end after SIGTERM", shown="S"),
+    Option("data-dir", "data_dir", values.path, "directory of the keys and the CA that this server makes", shown="DIR"),
+    Option(
+        "keys", "keys", values.keys, "API keys with their secrets; without any, one is made and kept",
+        shown="KEY:SECRET,…", secret=True,
+    ),
+    Option("region", "region", values.text, "name of the place where this server is, told to clients"),
+    Option(
+        "node-ip", "node_ips", values.announced, "addresses that clients send media to, where NAT hides the bound ones",
+        "media", "ADDR,…",
+    ),
+    Option("rtc-udp-port", "rtc_udp_port", values.port, "UDP port of media; thread n takes this + n", "media", "PORT"),
+    Option(
+        "rtc-tcp-port", "rtc_tcp_port", values.port_or_off, "TCP port of media, for networks that block UDP; or off",
+        "media", "PORT",
+    ),
+    Option("media-threads", "threads", values.at_least_one, "threads for media, each with a UDP port", "media", "N"),
     Option("codecs", "codecs", values.codecs, "codecs that may be published", "media", "NAME,…"),
-    Option("portable-sockets", "portable_sockets", values.flag, "no Linux fast path for media", "media", ""),
-    Option("auto-create", "policy.auto_create", values.flag, "whether a join may make its room", "rooms", "BOOL"),
-    Option("empty-timeout", "policy.empty_timeout_s", values.seconds, "wait for the first to come", "rooms", "S"),
-    Option("departure-timeout", "policy.departure_timeout_s", values.seconds, "stay after the last left", "rooms", "S"),
-    Option("max-participants", "policy.max_participants", values.count, "for each room; 0 is no limit", "rooms", "N"),
-    Option("max-rooms", "policy.max_rooms", values.count, "in this process", "rooms", "N"),
-    Option("max-metadata", "policy.max_metadata", values.size, "of a room or participant", "rooms", "BYTES"),
-    Option("max-attributes", "policy.max_attributes", values.size, "of a participant, all in all", "rooms", "BYTES"),
-    Option("max-room-name", "policy.max_room_name", values.size, "of a room's name", "rooms", "BYTES"),
-    Option("max-identity", "policy.max_identity", values.size, "of an identity", "rooms", "BYTES"),
-    Option("max-name", "policy.max_name", values.size, "of a participant's name", "rooms", "BYTES"),
-    Option("remote-unmute", "policy.remote_unmute", values.flag, "whether the server may unmute", "rooms", "BOOL"),
-    Option("webhook-url", "webhook.urls", values.urls, "told of rooms, people and tracks", "webhooks", "URL,…"),
-    Option("webhook-key", "webhook.api_key", values.text, "the API key that signs; else the first", "webhooks", "KEY"),
+    Option("portable-sockets", "portable_sockets", values.flag, "do without Linux's fast path for media", "media", ""),
+    Option("auto-create", "policy.auto_create", values.flag, "whether joining may open a new room", "rooms", "BOOL"),
+    Option(
+        "empty-timeout", "policy.empty_timeout_s", values.seconds, "seconds a new room waits for its first person",
+        "rooms", "S",
+    ),
+    Option(
+        "departure-timeout", "policy.departure_timeout_s", values.seconds, "seconds a room stays after the last left",
+        "rooms", "S",
+    ),
+    Option(
+        "max-participants", "policy.max_participants", values.count, "people in one room; 0 is no limit", "rooms", "N"
+    ),
+    Option("max-rooms", "policy.max_rooms", values.count, "rooms of this server", "rooms", "N"),
+    Option("max-metadata", "policy.max_metadata", values.size, "size of a room's or person's metadata", "rooms", "BYTES"),
+    Option("max-attributes", "policy.max_attributes", values.size, "size of all attributes of a person", "rooms", "BYTES"),
+    Option("max-room-name", "policy.max_room_name", values.size, "size of a room's name", "rooms", "BYTES"),
+    Option("max-identity", "policy.max_identity", values.size, "size of an identity", "rooms", "BYTES"),
+    Option("max-name", "policy.max_name", values.size, "size of a person's name", "rooms", "BYTES"),
+    Option(
+        "remote-unmute", "policy.remote_unmute", values.flag, "whether the server API may unmute people", "rooms", "BOOL"
+    ),
+    Option("ping-interval", "ping_interval_s", values.ping, "seconds between a client's pings", "signaling", "S"),
+    Option(
+        "ping-timeout", "ping_timeout_s", values.ping, "seconds a client waits for the answer; the server waits twice that",
+        "signaling", "S",
+    ),
+    Option(
+        "max-signal-message", "max_signal_message", values.signal_message, "size of one signal message", "signaling",
+        "BYTES",
+    ),
+    Option("webhook-url", "webhook.urls", values.urls, "addresses told of rooms, people and tracks", "webhooks", "URL,…"),
+    Option("webhook-key", "webhook.api_key", values.text, "API key that signs them; else the first", "webhooks", "KEY"),
     Option("log-level", "log_level", values.choice(*values.LEVELS), ", ".join(values.LEVELS), "logging", "LEVEL"),
     Option("log-json", "log_json", values.flag, "one JSON object a line", "logging", ""),
-)
+)  # fmt: skip
 
 BY_FIELD = {option.field: option for option in OPTIONS}
 BY_KEY = {option.key: option for option in OPTIONS}

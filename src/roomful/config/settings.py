@@ -10,6 +10,8 @@ from pathlib import Path
 
 from roomful.core.policy import Policy
 
+EVERYWHERE = ("0.0.0.0", "::")
+LOOPBACK = ("127.0.0.1",)
 DEV_KEYS: Mapping[str, str] = {"devkey": "secret"}
 """LiveKit's development key, so that its tutorials work."""
 
@@ -42,7 +44,8 @@ class Settings:
 
     dev: bool = False
     """Key `devkey`, secret `secret`, and everybody makes rooms."""
-    bind: tuple[str, ...] = ("0.0.0.0", "::")
+    bind: tuple[str, ...] = ()
+    """Left empty, it becomes every address, or loopback in `dev`."""
     port: int = 7880
     https_port: int | None = 7443
     """None for no https."""
@@ -65,6 +68,18 @@ class Settings:
     log_json: bool = False
     portable_sockets: bool = False
     """The portable media path where Linux's own would serve."""
+    ping_interval_s: int = 5
+    """How often signaling clients ping; told to them when they join."""
+    ping_timeout_s: int = 15
+    """How long they wait for the answer; the server waits twice as long for their pings."""
+    max_signal_message: int = 512 * 1024
+    """Bytes of one signal message, decompressed."""
+    drain_s: int = 5
+    """How long connections may take to end after clients were told."""
+
+    def __post_init__(self) -> None:
+        bind = tuple(self.bind) or (LOOPBACK if self.dev else EVERYWHERE)
+        object.__setattr__(self, "bind", bind)
 
     @property
     def beyond_loopback(self) -> bool:

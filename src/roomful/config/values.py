@@ -47,6 +47,9 @@ def whole(least: int, most: int, what: str) -> Callable[[object], int]:
 port = whole(0, 65_535, "a port (0 takes any free one)")
 seconds = whole(0, 10**9, "seconds")
 size = whole(0, 2**31, "bytes")
+ping = whole(1, 3_600, "seconds")
+signal_message = whole(4_096, 1 << 20, "bytes")
+"""The WebSocket itself takes no more than a MiB."""
 count = whole(0, 10**6, "a count")
 at_least_one = whole(1, 1_024, "a count")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from roomful import Roomful
 from roomful.config.load import Loaded, load
 from roomful.config.options import OPTIONS
 from roomful.config.settings import Settings
@@ -47,6 +48,11 @@ def test_flags_win_over_environment_over_file(tmp_path: Path) -> None:
         ('rtc_tcp_port = "maybe"', 1, '"off"'),
         ("[keys]\nk = 7", 1, "texts"),
         ("node_ip = 7", 1, "a list of texts"),
+        ("drain_time = -1", 1, "seconds"),
+        ("port = 1\nmax_signal_message = 9999999", 2, "4096 to 1048576"),
+        ("ping_interval = 0", 1, "1 to 3600"),
+        ("ping_interval = 20", 1, "longer than the ping interval"),
+        ("ping_interval = 9\nping_timeout = 9", 2, "longer than the ping interval"),
     ],
 )
 def test_a_wrong_value_names_file_line_and_what_was_expected(
@@ -85,6 +91,12 @@ def test_dev_stays_on_loopback_unless_told_otherwise(tmp_path: Path) -> None:
     beyond = loaded(tmp_path, dev=True, bind="0.0.0.0")
     assert beyond.settings.bind == ("0.0.0.0",)
     assert "anybody there can do anything" in beyond.warnings[0]
+
+
+def test_a_program_in_dev_mode_stays_on_loopback_too() -> None:
+    assert Settings(dev=True).bind == Roomful(dev=True).settings.bind == ("127.0.0.1",)
+    assert Roomful(dev=True, bind=["0.0.0.0"]).settings.bind == ("0.0.0.0",)
+    assert "0.0.0.0" in Settings().bind and Settings().beyond_loopback
 
 
 def test_the_webhooks_key_must_be_one_of_the_keys(tmp_path: Path) -> None:
