@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from roomful import __version__
 from roomful._native.media import Engine, EngineError
-from roomful.app.running import Edge, EdgeMaker, Running
+from roomful.app.running import Edge, EdgeMaker, Running, SocketRoute
 from roomful.app.secret_files import Secrets, fresh, kept
 from roomful.auth.grant import Grant, VideoGrant
 from roomful.auth.token import sign
@@ -23,6 +23,9 @@ from roomful.edge.livekit import webhooks
 from roomful.edge.livekit.edge import LiveKitEdge
 from roomful.edge.livekit.session import Bounds
 from roomful.edge.livekit.welcome import Welcome
+from roomful.edge.origins import Origins
+from roomful.edge.peerjs import endpoint as peerjs
+from roomful.edge.socketio.endpoint import SocketIoEdge
 from roomful.edge.web import endpoint as web
 from roomful.https.authority import der_of, fingerprint
 from roomful.https.store import CA_FILE
@@ -173,10 +176,21 @@ def edges(settings: Settings, known: Credentials) -> list[EdgeMaker]:
 
         return Edge(routes=tuple(edge.routes()), observers=(edge.observe, post), stop=stop)
 
+    origins = Origins(settings.allowed_origins)
+
+    def peers(directory: Directory) -> Edge:
+        edge = peerjs.PeerJsEdge(directory.clock, origins, peers_listed=settings.peerjs_discovery)
+        sockets = tuple(SocketRoute(path, edge.serve) for path in peerjs.PATHS)
+        return Edge(routes=tuple(edge.routes()), sockets=sockets, stop=edge.stop)
+
+    def multi(directory: Directory) -> Edge:
+        edge = SocketIoEdge(directory.clock, origins)
+        return Edge(routes=tuple(edge.routes()), stop=edge.stop)
+
     def files(_: Directory) -> Edge:
         return Edge(routes=tuple(web.routes(WEB_APP)))
 
-    return [join, trust, livekit, files]
+    return [join, trust, livekit, peers, multi, files]
 
 
 def for_tests(data_dir: Path) -> Settings:

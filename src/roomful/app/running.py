@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
 
 from roomful.core.effects import Happening
 from roomful.core.policy import Policy
+from roomful.edge.socket import Socket, StarletteSocket
 from roomful.engine.adapter import NativeMedia
 from roomful.engine.native import NativeEngine
 from roomful.plugins.hooks import UserHooks
@@ -19,10 +21,26 @@ from roomful.service.directory import Directory
 
 
 @dataclass(frozen=True, slots=True)
+class SocketRoute:
+    """A WebSocket at an exact path, whoever took its connection."""
+
+    path: str
+    serve: Callable[[Socket], Awaitable[None]]
+    """One connection from its handshake to its end."""
+
+    def asgi(self) -> BaseRoute:
+        async def endpoint(websocket: WebSocket) -> None:
+            await self.serve(StarletteSocket(websocket))
+
+        return WebSocketRoute(self.path, endpoint)
+
+
+@dataclass(frozen=True, slots=True)
 class Edge:
     """What an edge brings: routes, who listens to happenings, and how it ends (webhooks sent, sessions closed)."""
 
     routes: tuple[BaseRoute, ...] = ()
+    sockets: tuple[SocketRoute, ...] = ()
     observers: tuple[Observer, ...] = ()
     stop: Callable[[], Awaitable[None]] | None = None
 
@@ -56,7 +74,8 @@ class Running:
         )
         self._edges = [make(self.directory) for make in edges]
         self._observers.extend(observer for edge in self._edges for observer in edge.observers)
-        self.asgi: ASGIApp = Starlette(routes=[route for edge in self._edges for route in edge.routes])
+        sockets = [one.asgi() for edge in self._edges for one in edge.sockets]
+        self.asgi: ASGIApp = Starlette(routes=[*sockets, *(route for edge in self._edges for route in edge.routes)])
 
     def _observe(self, happening: Happening) -> None:
         """Edges are made with the directory, so they listen through this."""

@@ -95,6 +95,11 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("webhook-url", "webhook.urls", values.urls, "addresses told of rooms, people and tracks", "webhooks", "URL,…"),
     Option("webhook-key", "webhook.api_key", values.text, "API key that signs them; else the first", "webhooks", "KEY"),
+    Option(
+        "allowed-origins", "allowed_origins", values.origins, "other sites whose pages may open WebSockets here", "peers",
+        "URL,…",
+    ),
+    Option("peerjs-discovery", "peerjs_discovery", values.flag, "let PeerJS clients list all peers", "peers", ""),
     Option("log-level", "log_level", values.choice(*values.LEVELS), ", ".join(values.LEVELS), "logging", "LEVEL"),
     Option("log-json", "log_json", values.flag, "one JSON object a line", "logging", ""),
 )  # fmt: skip

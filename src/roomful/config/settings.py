@@ -62,6 +62,10 @@ class Settings:
     codecs: tuple[str, ...] = ("opus", "red", "pcmu", "pcma", "vp8", "h264", "vp9", "av1", "h265")
     policy: Policy = field(default_factory=Policy)
     webhook: Webhook = field(default_factory=Webhook)
+    allowed_origins: tuple[str, ...] = ()
+    """Whose pages may open WebSockets that ask for no token, beside this server's own: `https://example.org`, or `*`."""
+    peerjs_discovery: bool = False
+    """PeerJS's `listAllPeers`: everybody learns every id, and an id is how a peer is called."""
     region: str = ""
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`"""

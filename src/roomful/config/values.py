@@ -139,6 +139,21 @@ def urls(value: object) -> tuple[str, ...]:
     return found
 
 
+def origins(value: object) -> tuple[str, ...]:
+    """As browsers name them: `https://example.org:8443`, without a path; `*` for all."""
+    found = texts(value)
+    for one in found:
+        if one == "*":
+            continue
+        try:
+            parts = urlsplit(one)
+        except ValueError:
+            parts = None
+        if parts is None or not parts.scheme or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("origins such as https://example.org, or *")
+    return found
+
+
 def keys(value: object) -> Mapping[str, str]:
     """A table, or lines (or commas) of `API key: secret` as LiveKit's LIVEKIT_KEYS has them."""
     found: dict[str, str] = {}

@@ -1,0 +1,1 @@
+"""What RTCMultiConnection's pages speak with their server, over Socket.IO (python-socketio)."""

@@ -1,0 +1,207 @@
+"""Every WebSocket edge against a real server: whatever one client does, the server stands and others are served.
+
+Parametrised over the edges; a new edge adds one `Edge` to `EDGES`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from roomful import Roomful
+from roomful.app.parts import for_tests
+
+_NUMBERS = count(1)
+
+
+async def peerjs_ready(client: ClientConnection) -> None:
+    assert json.loads(await client.recv()) == {"type": "OPEN"}
+
+
+async def peerjs_works(base: str) -> None:
+    """Two clients reach each other."""
+    a, b = (f"p{next(_NUMBERS)}" for _ in range(2))
+    async with connect(f"{base}/peerjs?key=peerjs&id={a}&token=t") as one:
+        await peerjs_ready(one)
+        async with connect(f"{base}/peerjs?key=peerjs&id={b}&token=t") as two:
+            await peerjs_ready(two)
+            await one.send(json.dumps({"type": "OFFER", "dst": b, "payload": 1}))
+            assert json.loads(await two.recv()) == {"type": "OFFER", "src": a, "dst": b, "payload": 1}
+
+
+async def socketio_ready(client: ClientConnection) -> None:
+    assert str(await client.recv()).startswith("0{")
+    await client.send("40")
+    assert str(await client.recv()).startswith("40{")
+
+
+async def socketio_works(base: str) -> None:
+    room = f"r{next(_NUMBERS)}"
+    async with connect(f"{base}/socket.io/?EIO=4&transport=websocket") as one:
+        await socketio_ready(one)
+        await one.send(f'420["open-room",{{"sessionid":"{room}"}}]')
+        assert await one.recv() == "430[true]"
+        await one.send(f'421["check-presence","{room}"]')
+        assert str(await one.recv()).startswith(f'431[true,"{room}"')
+
+
+@dataclass(frozen=True)
+class Edge:
+    name: str
+    path: Callable[[], str]
+    """Of a new client."""
+    ready: Callable[[ClientConnection], Awaitable[None]]
+    works: Callable[[str], Awaitable[None]]
+    garbage: tuple[str | bytes, ...]
+    """Ends the sender, or is passed over."""
+    chatter: str
+    """A well-formed message that may be sent too often."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+NONSENSE: tuple[str | bytes, ...] = (
+    "", "{", "null", "[]", '{"type":', "\x00" * 50, b"\xff\xfe", b"", "[" * 20_000, '"' + "x" * 60_000, "9" * 10_000,
+    '{"type":{"a":1}}', '{"a":1e999}', '42["open-room",', "99", '451-["x",{"_placeholder":true,"num":0}]',
+)  # fmt: skip
+
+EDGES = (
+    Edge(
+        "peerjs",
+        lambda: f"/peerjs?key=peerjs&id=c{next(_NUMBERS)}&token=t",
+        peerjs_ready,
+        peerjs_works,
+        NONSENSE,
+        '{"type":"OFFER","dst":"nobody","payload":"' + "x" * 1_000 + '"}',
+    ),
+    Edge(
+        "socketio",
+        lambda: "/socket.io/?EIO=4&transport=websocket",
+        socketio_ready,
+        socketio_works,
+        NONSENSE,
+        '42["check-presence","' + "x" * 200 + '"]',
+    ),
+)
+
+
+def serving(tmp_path: Path, body: Callable[[str, Roomful], Awaitable[None]]) -> None:
+    async def main() -> None:
+        server = Roomful(for_tests(tmp_path))
+        await server.start()
+        try:
+            async with asyncio.timeout(60):
+                await body(f"ws://127.0.0.1:{server.port}", server)
+        finally:
+            await server.stop()
+
+    asyncio.run(main())
+
+
+each_edge = pytest.mark.parametrize("edge", EDGES, ids=str)
+
+
+async def closed(client: ClientConnection) -> int:
+    """Reads until the server ends the connection; its code."""
+    try:
+        while True:
+            await client.recv()
+    except ConnectionClosed as end:
+        return end.rcvd.code if end.rcvd else 1006
+
+
+@each_edge
+def test_two_meet(edge: Edge, tmp_path: Path) -> None:
+    async def body(base: str, _: Roomful) -> None:
+        await edge.works(base)
+
+    serving(tmp_path, body)
+
+
+@each_edge
+def test_pages_of_other_origins_are_refused(edge: Edge, tmp_path: Path) -> None:
+    async def body(base: str, _: Roomful) -> None:
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(base + edge.path(), additional_headers={"Origin": "https://evil.example"}):
+                pass
+        assert refused.value.response.status_code == 403
+        own = base.replace("ws://", "http://")
+        async with connect(base + edge.path(), additional_headers={"Origin": own}) as client:
+            await edge.ready(client)
+
+    serving(tmp_path, body)
+
+
+@each_edge
+def test_nonsense_harms_nobody_else(edge: Edge, tmp_path: Path) -> None:
+    async def body(base: str, _: Roomful) -> None:
+        for one in edge.garbage:
+            async with connect(base + edge.path()) as client:
+                await edge.ready(client)
+                try:
+                    await client.send(one)
+                    await client.send(one)
+                except ConnectionClosed:
+                    continue
+        await edge.works(base)
+
+    serving(tmp_path, body)
+
+
+@each_edge
+def test_an_oversized_message_ends_its_sender(edge: Edge, tmp_path: Path) -> None:
+    async def body(base: str, _: Roomful) -> None:
+        async with connect(base + edge.path()) as client:
+            await edge.ready(client)
+            await client.send("4" + "x" * 200_000)
+            await closed(client)
+        await edge.works(base)
+
+    serving(tmp_path, body)
+
+
+@each_edge
+def test_a_flood_ends_its_sender_and_others_are_served(edge: Edge, tmp_path: Path) -> None:
+    async def body(base: str, _: Roomful) -> None:
+        async with connect(base + edge.path()) as client:
+            await edge.ready(client)
+
+            async def flood() -> None:
+                try:
+                    while True:
+                        await client.send(edge.chatter)
+                except ConnectionClosed:
+                    return
+
+            reading = asyncio.create_task(closed(client))
+            flooding = asyncio.create_task(flood())
+            await edge.works(base)
+            await asyncio.gather(reading, flooding)
+
+    serving(tmp_path, body)
+
+
+@each_edge
+def test_a_crowd_that_comes_and_goes_leaves_nothing(edge: Edge, tmp_path: Path) -> None:
+    async def body(base: str, _: Roomful) -> None:
+        for _round in range(3):
+            async with AsyncExitStack() as stack:
+                for _each in range(40):
+                    client = await stack.enter_async_context(connect(base + edge.path()))
+                    # Half of them leave before a word was said.
+                    client.transport.abort()
+                    other = await stack.enter_async_context(connect(base + edge.path()))
+                    await edge.ready(other)
+        await edge.works(base)
+
+    serving(tmp_path, body)
