@@ -13,13 +13,22 @@
     )
 )]
 
+mod asks;
 pub mod backlog;
+mod channel;
 pub mod command;
 pub mod config;
 mod connection;
+mod dialect;
 pub mod event;
+pub mod fuzz;
+mod history;
 mod hub;
+mod ids;
+pub mod json;
 pub mod message;
+mod rate;
+mod rules;
 pub mod sink;
 
 pub use backlog::{Backlog, Verdict};
