@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from roomful import __version__
 from roomful._native.media import Engine, EngineError
 from roomful.app.running import Edge, EdgeMaker, Running, SocketRoute
 from roomful.app.secret_files import Secrets, fresh, kept
+from roomful.app.sockets import UserSocket
 from roomful.auth.grant import Grant, VideoGrant
 from roomful.auth.token import sign
 from roomful.config.settings import DEV_KEYS, Settings
@@ -27,6 +29,7 @@ from roomful.edge.origins import Origins
 from roomful.edge.peerjs import endpoint as peerjs
 from roomful.edge.socketio.endpoint import SocketIoEdge
 from roomful.edge.web import endpoint as web
+from roomful.edge.websocket.endpoint import WebSocketEndpoint
 from roomful.https.authority import der_of, fingerprint
 from roomful.https.store import CA_FILE
 from roomful.plugins.hooks import UserHooks
@@ -102,7 +105,7 @@ def native_engine(settings: Settings) -> Engine:
         raise ConfigError(f"the media engine did not start: {error}") from None
 
 
-def start_parts(settings: Settings, known: Credentials, hooks: UserHooks) -> Running:
+def start_parts(settings: Settings, known: Credentials, hooks: UserHooks, websockets: Sequence[UserSocket]) -> Running:
     """Everything, running in this event loop. Raises ConfigError."""
     running = Running(
         native=native_engine(settings),
@@ -110,14 +113,14 @@ def start_parts(settings: Settings, known: Credentials, hooks: UserHooks) -> Run
         clock=WallClock(),
         ids=RandomIds(),
         hooks=hooks,
-        edges=edges(settings, known),
+        edges=edges(settings, known, websockets),
     )
     running.start()
     return running
 
 
-def edges(settings: Settings, known: Credentials) -> list[EdgeMaker]:
-    """In order of their routes: the web app's files take every path that is left."""
+def edges(settings: Settings, known: Credentials, websockets: Sequence[UserSocket]) -> list[EdgeMaker]:
+    """In order of their routes: a program's own come first, the web app's files take every path that is left."""
 
     def join(directory: Directory) -> Edge:
         def token_for(identity: str, name: str, room: str, host: bool) -> str:
@@ -187,10 +190,33 @@ def edges(settings: Settings, known: Credentials) -> list[EdgeMaker]:
         edge = SocketIoEdge(directory.clock, origins)
         return Edge(routes=tuple(edge.routes()), stop=edge.stop)
 
+    def own(_: Directory) -> Edge:
+        made = [
+            WebSocketEndpoint(
+                one.path,
+                one.handler,
+                origins if one.origins is None else Origins(one.origins),
+                deadline_s=settings.policy.hook_deadline_s,
+                page=one.page,
+            )
+            # The last one of a path is meant: a program's own `/echo` takes the place of development mode's.
+            for one in {one.path: one for one in websockets}.values()
+        ]
+
+        async def stop() -> None:
+            for one in made:
+                await one.stop()
+
+        return Edge(
+            routes=tuple(route for one in made for route in one.routes()),
+            sockets=tuple(SocketRoute(one.path, one.serve) for one in made),
+            stop=stop,
+        )
+
     def files(_: Directory) -> Edge:
         return Edge(routes=tuple(web.routes(WEB_APP)))
 
-    return [join, trust, livekit, peers, multi, files]
+    return [own, join, trust, livekit, peers, multi, files]
 
 
 def for_tests(data_dir: Path) -> Settings:

@@ -6,10 +6,11 @@ It collects what the user says, and starts `app.running` when it is first needed
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from starlette.types import ASGIApp
@@ -18,17 +19,19 @@ from roomful.app.gateway import Gateway
 from roomful.app.listen import Listener, bind, without_missing_ipv6
 from roomful.app.parts import PROGRAM_TOKEN_S, Credentials, credentials, room_grant, start_parts
 from roomful.app.running import Running
+from roomful.app.sockets import UserSocket
 from roomful.config.settings import Settings
 from roomful.core.commands import Leave
 from roomful.core.errors import NotFound
 from roomful.core.events import LeaveReason
 from roomful.core.participant import Participant
 from roomful.edge.livekit.data_message import decode, encode
+from roomful.edge.websocket.handler import handler_of
 from roomful.https.addresses import certified_names
 from roomful.https.store import certificates
 from roomful.plugins.hooks import DataHook, JoinHook, LeaveHook, PublishHook, RoomHook, UserHooks
 
-H = TypeVar("H", bound=Callable[..., object])
+W = TypeVar("W")
 
 
 class Roomful:
@@ -42,6 +45,7 @@ class Roomful:
         chosen = replace(settings, **changes) if settings else Settings(**changes)
         self.settings = replace(chosen, bind=without_missing_ipv6(chosen.bind))
         self.hooks = UserHooks(self.settings.policy.hook_deadline_s, decode)
+        self.websockets: list[UserSocket] = [UserSocket.echo()] if self.settings.dev else []
         self._credentials: Credentials | None = None
         self._running: Running | None = None
         self._listeners: list[Listener] = []
@@ -82,6 +86,29 @@ class Roomful:
         """`hook(room)`"""
         self.hooks.on_room_ended.append(hook)
         return hook
+
+    # WebSockets of a program's own
+
+    def websocket(
+        self, path: str, *, origins: Iterable[str] | None = None, page: str | Path | None = None
+    ) -> Callable[[W], W]:
+        """Decorates a class with `connect(client)`, `message(client, message)` and `close(client)`, any of them; or
+        `async def f(client)`, which reads with `async for`; or `def f(client, message)`. What a message's function
+        returns is sent back. `origins` are the sites whose pages may connect besides this server's own (`*` for all;
+        without it those of the settings), `page` an HTML file for browsers that open the same path.
+
+        Raises TypeError for anything else.
+        """
+        if not path.startswith("/"):
+            raise ValueError(f"a path begins with a slash: {path!r}")
+
+        def add(given: W) -> W:
+            where = None if page is None else Path(page)
+            allowed = None if origins is None else tuple(origins)
+            self.websockets.append(UserSocket(path, handler_of(given), allowed, where))
+            return given
+
+        return add
 
     # What a program may ask and do, in the event loop's thread
 
@@ -147,7 +174,7 @@ class Roomful:
     async def _ready(self) -> ASGIApp:
         if self._running is None:
             # Nothing is awaited here, so that two first requests cannot start two servers.
-            self._running = start_parts(self.settings, self.credentials, self.hooks)
+            self._running = start_parts(self.settings, self.credentials, self.hooks, self.websockets)
         return self._running.asgi
 
     def _require(self) -> Running:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 from roomful.edge.socket import Socket, SocketClosed
 
@@ -28,8 +28,15 @@ class Line:
         self._waiting: deque[str | bytes] = deque()
         self._size = 0
         self._some = asyncio.Event()
+        self._less = asyncio.Event()
         self._cut = asyncio.Event()
         self._end: tuple[int, str] | None = None
+
+    async def drained(self, below: int) -> None:
+        """Until fewer bytes wait, or the other side is gone."""
+        while self._size >= below and self._end is None:
+            self._less.clear()
+            await self._less.wait()
 
     def put(self, message: str | bytes) -> bool:
         """False when the other side reads too slowly (it is then closed, 1008) or is gone."""
@@ -51,39 +58,56 @@ class Line:
         if self._end is None:
             self._end = (code, reason)
             self._some.set()
+            self._less.set()
 
-    async def run(self, handle: Callable[[str | bytes], None]) -> None:
-        """Hands each message to `handle`, writes what is put, until either side ends. Errors of `handle` pass through."""
-        reading = asyncio.create_task(self._read(handle))
-        writing = asyncio.create_task(self._write())
-        cut = asyncio.create_task(self._cut.wait())
+    async def run(self, handle: Callable[[str | bytes], Awaitable[None] | None]) -> None:
+        """Hands each message to `handle`, one after the other, and writes what is put, until either side ends.
+        Errors of `handle` pass through.
+        """
+        await self.beside(self._read(handle))
+
+    async def beside(self, reading: Coroutine[None, None, None]) -> None:
+        """Writes what is put while `reading` reads the socket. Where that returns, what waits is still written; where the
+        connection ends, it may finish.
+        """
+        tasks = [asyncio.create_task(one) for one in (reading, self._write(), self._cut.wait())]
+        read, written, _ = tasks
         try:
-            await asyncio.wait((reading, writing, cut), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            self.end()
+            if read.done() and not read.cancelled() and not isinstance(read.exception(), SocketClosed):
+                await asyncio.wait((written,), timeout=END_S)
+            written.cancel()
+            await self._close()
+            await asyncio.wait((read,), timeout=END_S)
         finally:
             self.end()
-            for task in (reading, writing, cut):
+            for task in tasks:
                 task.cancel()
-            results = await asyncio.gather(reading, writing, return_exceptions=True)
+            results = await asyncio.gather(read, written, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, SocketClosed | TimeoutError):
+                raise result
+
+    async def _close(self) -> None:
         code, reason = self._end or (1000, "")
         # Who does not read does not read this either.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(END_S):
                 await self._socket.close(code, reason)
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, SocketClosed | TimeoutError):
-                raise result
 
-    async def _read(self, handle: Callable[[str | bytes], None]) -> None:
+    async def _read(self, handle: Callable[[str | bytes], Awaitable[None] | None]) -> None:
         while self._end is None:
-            handle(await self._socket.receive())
-        # What is still to be written is waited for by the writer.
-        await self._cut.wait()
+            handled = handle(await self._socket.receive())
+            if handled is not None:
+                await handled
 
     async def _write(self) -> None:
         while True:
             while self._waiting:
                 message = self._waiting.popleft()
                 self._size -= len(message)
+                self._less.set()
                 async with asyncio.timeout(END_S if self._end is not None else None):
                     await self._socket.send(message)
             if self._end is not None:

@@ -1,0 +1,44 @@
+"""WebSockets of a program's own, as `Roomful.websocket` collects them, and the one that development mode brings: `/echo`."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from roomful.edge.websocket.client import Client
+from roomful.edge.websocket.handler import Handler, handler_of
+
+log = logging.getLogger("roomful.echo")
+
+
+@dataclass(frozen=True, slots=True)
+class UserSocket:
+    path: str
+    handler: Handler
+    origins: tuple[str, ...] | None = None
+    """None for the settings'."""
+    page: Path | None = None
+
+    @classmethod
+    def echo(cls) -> UserSocket:
+        return cls("/echo", handler_of(Echo), page=Path(__file__).parent / "echo.html")
+
+
+class Echo:
+    """Answers each message; examples/echo.py is the same, to be changed."""
+
+    def connect(self, client: Client) -> None:
+        log.info("Client connected")
+
+    def message(self, client: Client, message: str | bytes) -> str | bytes:
+        log.info("Received: %s", shown(message))
+        return f"You said: {message}" if isinstance(message, str) else message
+
+    def close(self, client: Client) -> None:
+        log.info("Client disconnected")
+
+
+def shown(message: str | bytes) -> str:
+    """On one line of a log."""
+    return f"{len(message)} bytes" if isinstance(message, bytes) else repr(message[:200])

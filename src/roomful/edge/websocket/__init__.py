@@ -1,0 +1,1 @@
+"""A user's own WebSocket servers: `@app.websocket("/echo")`."""
