@@ -114,7 +114,9 @@ class MediaEngine(Protocol):
 
     def order(self, room: str, order: MediaOrder) -> None: ...
 
-    def open_transport(self, room: str, participant: str, transport: str, role: str) -> None: ...
+    def open_transport(self, room: str, participant: str, transport: str, role: str, *, tcp_only: bool) -> None:
+        """`tcp_only` announces TCP addresses only, where there are some."""
+        ...
 
     async def offer(self, transport: str, sdp: str) -> MediaAnswer:
         """Raises Invalid (`sdp_invalid`, `wrong_state`), NotFound, Unavailable (`timeout`, `engine_dead`)."""
@@ -140,6 +142,10 @@ class MediaEngine(Protocol):
 
     def replay_data(self, participant: str, seen: tuple[tuple[str, int], ...]) -> None:
         """Sends what was missed; `seen` is (publisher, last sequence seen)."""
+        ...
+
+    async def last_received(self, participant: str) -> int:
+        """The count of the last reliable packet that came from a participant; 0 before the first."""
         ...
 
     async def stats(self, room: str) -> str:

@@ -34,8 +34,16 @@ class Engine:
     def order(self, room: str, order: MediaOrder) -> None:
         self.orders.append(order)
 
-    def open_transport(self, room: str, participant: str, transport: str, role: str) -> None:
+    received: dict[str, int] = field(default_factory=dict)
+    tcp_only: set[str] = field(default_factory=set)
+
+    def open_transport(self, room: str, participant: str, transport: str, role: str, *, tcp_only: bool) -> None:
         self.transports.append((participant, transport, role))
+        if tcp_only:
+            self.tcp_only.add(transport)
+
+    async def last_received(self, participant: str) -> int:
+        return self.received.get(participant, 0)
 
     async def offer(self, transport: str, sdp: str) -> MediaAnswer:
         return MediaAnswer(transport, "answer to " + sdp, {})

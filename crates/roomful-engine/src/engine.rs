@@ -117,6 +117,7 @@ impl Engine {
         let Some(thread) = place.and_then(|at| self.threads.get(at)) else {
             if let Command::RemoteOffer { request, .. }
             | Command::RemoteAnswer { request, .. }
+            | Command::AskReceived { request, .. }
             | Command::AskStats { request, .. } = command
             {
                 let message = "that transport or room is gone".to_owned();

@@ -88,6 +88,7 @@ impl Placement {
             | Command::Unsubscribe { participant, .. }
             | Command::View { participant, .. }
             | Command::ReplayData { participant, .. }
+            | Command::AskReceived { participant, .. }
             | Command::SubscribeDataTrack { participant, .. }
             | Command::UnsubscribeDataTrack { participant, .. } => self.thing(participant),
             Command::RemoteOffer { transport, .. }

@@ -124,6 +124,7 @@ fn engine(portable: bool, identity: &DtlsIdentity) -> (Engine, SocketAddr, Vec<u
             participant: "PA_1".into(),
             transport: "TP_1".into(),
             role: Role::Single,
+            tcp_only: false,
             credentials: ours.clone(),
         },
         Command::RemoteOffer {

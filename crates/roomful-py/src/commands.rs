@@ -21,7 +21,7 @@ const DATA_KINDS: [(&str, DataKind); 3] = [
 ];
 
 /// Every name, in the stub's order; a test compares them with [`command`].
-pub const NAMES: [&str; 26] = [
+pub const NAMES: [&str; 27] = [
     "open_room",
     "close_room",
     "add_participant",
@@ -43,6 +43,7 @@ pub const NAMES: [&str; 26] = [
     "decide",
     "watch_data",
     "replay_data",
+    "ask_received",
     "publish_data_track",
     "unpublish_data_track",
     "subscribe_data_track",
@@ -76,6 +77,7 @@ pub fn command(name: &str, fields: &Bound<'_, PyAny>) -> PyResult<Command> {
             participant: f.id("participant")?,
             transport: f.id("transport")?,
             role: f.word("role", &ROLES)?,
+            tcp_only: f.get("tcp_only")?,
             credentials: credentials(&f)?,
         },
         "remote_offer" => Command::RemoteOffer {
@@ -149,6 +151,10 @@ pub fn command(name: &str, fields: &Bound<'_, PyAny>) -> PyResult<Command> {
                 .into_iter()
                 .map(|(of, last)| (of.into(), last))
                 .collect(),
+        },
+        "ask_received" => Command::AskReceived {
+            request: f.get("request")?,
+            participant: f.id("participant")?,
         },
         "publish_data_track" => Command::PublishDataTrack {
             participant: f.id("participant")?,

@@ -5,7 +5,7 @@ use roomful_sfu::command::{DataKind, Id};
 use roomful_sfu::event::{Event, Quality, TransportState};
 
 /// Every name, in the stub's order.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 21] = [
     "answer",
     "accepted",
     "refused",
@@ -24,6 +24,7 @@ pub const NAMES: [&str; 20] = [
     "data",
     "data_held",
     "slow_reader",
+    "received",
     "stats",
     "died",
 ];
@@ -193,6 +194,9 @@ pub fn told<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyTuple>
                 packet: PyBytes::new(py, packet)),
         ),
         Event::SlowReader { participant } => ("slow_reader", dict!(py; participant: &**participant)),
+        Event::Received { request, sequence } => {
+            ("received", dict!(py; request: request, sequence: sequence))
+        }
         Event::Stats { request, json } => ("stats", dict!(py; request: request, json: json)),
     };
     named(py, name, fields)

@@ -179,6 +179,8 @@ pub enum Command {
         transport: Id,
         /// What it is for.
         role: Role,
+        /// Announce TCP addresses only, where there are some.
+        tcp_only: bool,
         /// Ours.
         credentials: Credentials,
     },
@@ -302,6 +304,13 @@ pub enum Command {
         participant: Id,
         /// (publisher's `PA_…`, last sequence seen).
         seen: Vec<(Id, u32)>,
+    },
+    /// The last reliable packet that came from a participant, answered by `Event::Received`.
+    AskReceived {
+        /// Echoed.
+        request: u64,
+        /// `PA_…`
+        participant: Id,
     },
     /// A publisher's data track (LiveKit data tracks), by its own 16-bit handle.
     PublishDataTrack {

@@ -54,6 +54,8 @@ pub struct Connection {
     pub participant: Key,
     pub role: Role,
     pub transport: Transport,
+    /// Only TCP addresses are announced.
+    pub tcp_only: bool,
     pub session_id: u64,
     pub session_version: u64,
     pub extensions: ExtensionMap,
@@ -104,6 +106,7 @@ impl Connection {
             participant,
             role,
             transport,
+            tcp_only: false,
             session_id,
             session_version: 0,
             extensions: ExtensionMap::default(),

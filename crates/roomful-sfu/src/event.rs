@@ -206,6 +206,13 @@ pub enum Event {
         /// `PA_…`
         participant: Id,
     },
+    /// Answers `AskReceived`.
+    Received {
+        /// Echoed.
+        request: u64,
+        /// The sender's count, 0 before the first.
+        sequence: u32,
+    },
     /// Answers `AskStats` with JSON text.
     Stats {
         /// Echoed.

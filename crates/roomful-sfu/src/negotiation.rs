@@ -91,10 +91,13 @@ impl Router {
             decisions.push(self.decide_section(key, section, &mut mids, now));
         }
         self.forget_missing(key, &description, now);
-        let connection = self
+        let gone = ("not_found", "the transport is gone".to_owned());
+        let candidates = self
             .connections
-            .get_mut(key)
-            .ok_or(("not_found", "the transport is gone".to_owned()))?;
+            .get(key)
+            .map(|c| self.announced(c))
+            .ok_or_else(|| gone.clone())?;
+        let connection = self.connections.get_mut(key).ok_or(gone)?;
         // Ids agree over a BUNDLE group (RFC 9143 §7.1), so one table serves the transport.
         connection.extensions = ExtensionMap::new(
             description
@@ -111,7 +114,7 @@ impl Router {
                 ufrag: &credentials.ufrag,
                 pwd: &credentials.pwd,
                 fingerprint_sha256: self.config.identity.fingerprint(),
-                candidates: &self.config.candidates,
+                candidates: &candidates,
                 end_of_candidates: true,
                 session_id: connection.session_id,
                 session_version: connection.session_version,
@@ -224,7 +227,8 @@ impl Router {
             let wishes = OpusWishes {
                 stereo: track.spec.stereo,
                 dtx: track.spec.dtx,
-                max_average_bitrate_bps: None,
+                // The most Opus has (RFC 7587 §6.1): who publishes stereo wants music, and clients stay at a voice's rate unasked.
+                max_average_bitrate_bps: track.spec.stereo.then_some(510_000),
             };
             for codec in codecs.iter_mut() {
                 // Lost sound is asked for again, too: at a short round trip it still comes in time.

@@ -183,9 +183,10 @@ impl Router {
                 participant,
                 transport,
                 role,
+                tcp_only,
                 credentials,
             } => {
-                self.open_transport(&participant, transport, role, &credentials, now);
+                self.open_transport(&participant, transport, role, tcp_only, &credentials, now);
             }
             Command::RemoteOffer {
                 request,
@@ -254,6 +255,10 @@ impl Router {
             Command::HoldTopics { room, topics } => self.hold_topics(&room, topics),
             Command::Decide { hold, verdict, .. } => self.decide(hold, verdict, now),
             Command::ReplayData { participant, seen } => self.replay_data(&participant, &seen, now),
+            Command::AskReceived { request, participant } => {
+                let sequence = self.received_data(&participant);
+                self.tell(Event::Received { request, sequence });
+            }
             Command::PublishDataTrack {
                 participant,
                 track,
@@ -438,6 +443,7 @@ impl Router {
         participant: &Id,
         id: Id,
         role: Role,
+        tcp_only: bool,
         credentials: &Credentials,
         now: Instant,
     ) {
@@ -465,6 +471,7 @@ impl Router {
         let session_id = self.random() >> 2;
         let mut connection = Connection::new(id.clone(), person_key, role, transport, session_id, now);
         connection.ufrags.push(ours.ufrag.clone());
+        connection.tcp_only = tcp_only;
         let key = self.connections.insert(connection);
         self.ufrags.insert(ours.ufrag, key);
         self.connection_ids.insert(id, key);
@@ -482,6 +489,21 @@ impl Router {
         if role == Role::Subscriber {
             self.want_offer(key, now);
         }
+    }
+
+    /// Addresses told to the other side of a connection.
+    pub(crate) fn announced(&self, connection: &Connection) -> Vec<String> {
+        let all = &self.config.candidates;
+        // The third field of a candidate is its transport (RFC 8839 §5.1).
+        let tcp = |text: &&String| {
+            text.split_whitespace()
+                .nth(2)
+                .is_some_and(|transport| transport.eq_ignore_ascii_case("tcp"))
+        };
+        if connection.tcp_only && all.iter().any(|text| tcp(&text)) {
+            return all.iter().filter(tcp).cloned().collect();
+        }
+        all.clone()
     }
 
     pub(crate) fn restart_ice(

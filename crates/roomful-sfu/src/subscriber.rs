@@ -57,6 +57,7 @@ impl Router {
             }
             sections.push(media_section(section, outgoing));
         }
+        let candidates = self.announced(connection);
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
@@ -70,7 +71,7 @@ impl Router {
                 ufrag: &credentials.ufrag,
                 pwd: &credentials.pwd,
                 fingerprint_sha256: self.config.identity.fingerprint(),
-                candidates: &self.config.candidates,
+                candidates: &candidates,
                 end_of_candidates: true,
                 session_id: connection.session_id,
                 session_version: connection.session_version,

@@ -9,7 +9,8 @@ Commands, with their fields (`settings` and `spec` below):
     add_participant           room, participant, identity, subscribe: bool, publish_data: bool
     set_rights                participant, subscribe: bool, publish_data: bool
     remove_participant        participant
-    open_transport            participant, transport, role: single|publisher|subscriber, credentials: (ufrag, password)
+    open_transport            participant, transport, role: single|publisher|subscriber, tcp_only: bool,
+                              credentials: (ufrag, password)
     remote_offer              request: int, transport, sdp, credentials    → answer | refused
     remote_answer             request: int, transport, offer: int, sdp     → accepted | refused
     remote_candidate          transport, candidate
@@ -25,6 +26,7 @@ Commands, with their fields (`settings` and `spec` below):
     decide                    room, hold: int, verdict: True (release) | False (drop) | bytes (in its place)
     watch_data                room, on: bool
     replay_data               participant, seen: list of (publisher, last sequence)
+    ask_received              request: int, participant                    → received
     publish_data_track        participant, track, handle: 1…65535
     unpublish_data_track      track
     subscribe_data_track      participant, track, handle
@@ -55,6 +57,7 @@ Events, with their fields:
     data               room, participant, kind, packet: bytes
     data_held          room, hold: int, participant, topic, packet: bytes
     slow_reader        participant
+    received           request, sequence: int (0 before the first)
     stats              request, json: str
     died               reason
 """

@@ -32,6 +32,8 @@ class Join:
     client_protocol: int = 0
     single_transport: bool = True
     """v1: one peer connection which the client offers; False is v0 with two."""
+    tcp_only: bool = False
+    """Media shall go over TCP."""
     region: str = ""
 
 
@@ -152,6 +154,15 @@ class UnpublishData:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """Somebody who came back believes that these are published; refused (`state_mismatch`) when one is not."""
+
+    participant: str
+    tracks: tuple[str, ...]
+    data_tracks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SubscribeData:
     participant: str
     track: str
@@ -216,6 +227,6 @@ class Close:
 
 Command = (
     Join | Activate | Leave | Publish | Bind | Unpublish | Mute | Subscribe | SetView | SetSubscriptionRules
-    | UpdateParticipant | UpdateTrack | UpdateRoom | PublishData | UnpublishData | SubscribeData | Speaking
+    | UpdateParticipant | UpdateTrack | UpdateRoom | PublishData | UnpublishData | SubscribeData | Sync | Speaking
     | MediaQuality | Demand | StreamPaused | FirstPacket | CannotSubscribe | Tick | Close
 )  # fmt: skip

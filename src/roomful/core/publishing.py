@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from roomful.core.commands import Bind, Demand, Mute, Publish, Unpublish, UpdateTrack
+from roomful.core.commands import Bind, Demand, Mute, Publish, Sync, Unpublish, UpdateTrack
 from roomful.core.effects import AnnounceTrack, EndTrack, MuteTrack, TrackPublished, TrackUnpublished
 from roomful.core.events import DemandChanged, Muted, Published, Unpublished
 from roomful.core.occupant import Occupant, Publication
@@ -208,6 +208,14 @@ def mute(state: RoomState, command: Mute) -> None:
     if command.by is None:
         state.say((publication.publisher,), Muted(command.track, command.muted))
     _tell(state, publication)
+
+
+def sync(state: RoomState, command: Sync) -> None:
+    """Tracks that wait for their media count, too: the client will offer them."""
+    publisher = state.occupants[command.participant]
+    tracks, data_tracks = publisher.publications.keys(), publisher.data_publications.keys()
+    if not tracks >= set(command.tracks) or not data_tracks >= set(command.data_tracks):
+        state.refuse(publisher.sid, command, "state_mismatch", "what the client believes is not so")
 
 
 def update_track(state: RoomState, command: UpdateTrack) -> None:

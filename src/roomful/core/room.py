@@ -29,6 +29,7 @@ from roomful.core.commands import (
     StreamPaused,
     Subscribe,
     SubscribeData,
+    Sync,
     Tick,
     Unpublish,
     UnpublishData,
@@ -71,7 +72,7 @@ from roomful.core.occupant import Occupant
 from roomful.core.participant import Participant
 from roomful.core.permission import Permission
 from roomful.core.policy import Policy
-from roomful.core.publishing import bind, demand, mute, publish, revoke, unpublish, update_track
+from roomful.core.publishing import bind, demand, mute, publish, revoke, sync, unpublish, update_track
 from roomful.core.room_info import RoomInfo
 from roomful.core.state import RoomState
 from roomful.core.subscribing import (
@@ -185,6 +186,8 @@ class Room:
                 unpublish_data(state, command)
             case SubscribeData():
                 subscribe_data(state, command)
+            case Sync():
+                sync(state, command)
             case Speaking():
                 self._speaking(command)
             case MediaQuality():

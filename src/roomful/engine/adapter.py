@@ -81,9 +81,9 @@ class NativeMedia:
                 pass
         self._send(*native_order(room, order))
 
-    def open_transport(self, room: str, participant: str, transport: str, role: str) -> None:
+    def open_transport(self, room: str, participant: str, transport: str, role: str, *, tcp_only: bool) -> None:
         self._registry.add_transport(room, participant, transport, role)
-        fields = {"participant": participant, "transport": transport, "role": role}
+        fields = {"participant": participant, "transport": transport, "role": role, "tcp_only": tcp_only}
         self._send("open_transport", {**fields, "credentials": self._ids.credentials()})
 
     def candidate(self, transport: str, candidate: str) -> None:
@@ -125,6 +125,12 @@ class NativeMedia:
                 "remote_answer", {"request": number, "transport": transport, "offer": offer_id, "sdp": sdp}
             )
         )
+
+    async def last_received(self, participant: str) -> int:
+        told: Mapping[str, Any] = await self._requests.ask(
+            lambda number: self._send("ask_received", {"request": number, "participant": participant})
+        )
+        return told["sequence"]
 
     async def stats(self, room: str) -> str:
         told: Mapping[str, Any] = await self._requests.ask(
@@ -171,7 +177,7 @@ class NativeMedia:
 
     def _dispatch(self, event: str, told: Mapping[str, Any]) -> None:
         match event:
-            case "answer" | "accepted" | "stats":
+            case "answer" | "accepted" | "received" | "stats":
                 self._requests.answer(told["request"], told)
             case "refused":
                 self._requests.fail(told["request"], _error(told["code"], told["message"]))

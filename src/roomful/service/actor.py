@@ -224,6 +224,10 @@ class RoomActor:
     def _watch_data(self) -> None:
         self._engine.watch_data(self.info.sid, self._hooks.wants_data or bool(self._listeners))
 
+    async def last_received(self, participant: str) -> int:
+        """The count of its last reliable packet that came; 0 before the first."""
+        return await self._engine.last_received(participant)
+
     async def stats(self) -> str:
         """JSON text of the engine's counters."""
         return await self._engine.stats(self.info.sid)
@@ -325,8 +329,11 @@ class RoomActor:
                 case AddMember():
                     self._engine.order(self.info.sid, one)
                     # Before the first order that needs them.
-                    for role, transport in self._delivery.members[one.participant].transports.items():
-                        self._engine.open_transport(self.info.sid, one.participant, transport, role)
+                    member = self._delivery.members[one.participant]
+                    for role, transport in member.transports.items():
+                        self._engine.open_transport(
+                            self.info.sid, one.participant, transport, role, tcp_only=member.tcp_only
+                        )
                 case RemoveMember():
                     self._delivery.remove(one.participant)
                     self._engine.order(self.info.sid, one)
@@ -357,7 +364,8 @@ class RoomActor:
 
     def _join(self, join: Join, mailbox: Mailbox) -> Joined:
         roles = ("single",) if join.single_transport else ("publisher", "subscriber")
-        member = Member(join.participant, mailbox, {role: self._ids.transport() for role in roles})
+        transports = {role: self._ids.transport() for role in roles}
+        member = Member(join.participant, mailbox, transports, tcp_only=join.tcp_only)
         self._delivery.members[join.participant] = member
         try:
             self._handle(join, asked=True)

@@ -32,6 +32,7 @@ class Member:
     mailbox: Mailbox | None
     transports: dict[str, str]
     """role → `TP_…`"""
+    tcp_only: bool = False
     pending: dict[str, Participant] = field(default_factory=dict[str, Participant])
     behind: list[Item] = field(default_factory=list[Item])
     detached_at_ms: int | None = None

@@ -87,7 +87,7 @@ def run(
         heard: list[MediaReport] = []
         media.open_room("RM_1", heard.append)
         media.order("RM_1", AddMember("PA_1", "ann", True, False))
-        media.open_transport("RM_1", "PA_1", "TP_1", "single")
+        media.open_transport("RM_1", "PA_1", "TP_1", "single", tcp_only=False)
         await body(native, media, heard)
         await media.close()
         assert native.closed

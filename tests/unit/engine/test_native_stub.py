@@ -83,7 +83,14 @@ def test_wrong_values_are_told_by_field(engine: media.Engine) -> None:
         engine.send("send_data", {"room": "RM_1", "kind": "loud", "packet": b"", "to": []})
     with pytest.raises(ValueError, match="too short"):
         engine.send(
-            "open_transport", {"participant": "PA_1", "transport": "TP_1", "role": "single", "credentials": ("a", "b")}
+            "open_transport",
+            {
+                "participant": "PA_1",
+                "transport": "TP_1",
+                "role": "single",
+                "tcp_only": False,
+                "credentials": ("a", "b"),
+            },
         )
     with pytest.raises(ValueError, match="hold"):
         engine.send("decide", {"room": "RM_1", "hold": -1, "verdict": True})

@@ -397,6 +397,13 @@ impl Router {
         }
     }
 
+    /// The highest count of a sender's reliable packets, 0 before the first.
+    pub(crate) fn received_data(&self, participant: &Id) -> u32 {
+        self.participant_key(participant)
+            .and_then(|key| self.data.replays.get(&key))
+            .map_or(0, Replay::highest)
+    }
+
     pub(crate) fn flush_data(&mut self, now: Instant, egress: &mut impl Egress) {
         for key in std::mem::take(&mut self.data.dirty) {
             if let Some(connection) = self.connections.get_mut(key) {

@@ -156,6 +156,7 @@ impl World {
             participant: id(&format!("PA_{name}")),
             transport: id(&format!("TP_{name}")),
             role: Role::Single,
+            tcp_only: false,
             credentials: Credentials {
                 ufrag: format!("srv{name}"),
                 pwd: "server-password-with-24-chars".into(),

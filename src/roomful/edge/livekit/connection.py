@@ -21,6 +21,7 @@ from roomful.edge.livekit.outputs import (
     OfferMedia,
     Output,
     Post,
+    PreferTcp,
     Refresh,
     Replay,
     RestartIce,
@@ -41,7 +42,7 @@ TICK_S = 1.0
 
 
 class Connection:
-    """`refresh` makes a fresh token; `drop_on_resume(before)` remembers a client's own test."""
+    """`refresh` makes a fresh token; `remember` keeps what a client's own test wants of its next connection."""
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class Connection:
         clock: Clock,
         *,
         refresh: Callable[[], str | None],
-        drop_on_resume: Callable[[bool], None],
+        remember: Callable[[DropOnResume | PreferTcp], None],
     ) -> None:
         self._socket = socket
         self._session = session
@@ -60,7 +61,7 @@ class Connection:
         self._mailbox = mailbox
         self._clock = clock
         self._refresh = refresh
-        self._drop_on_resume = drop_on_resume
+        self._remember = remember
         self._writing = asyncio.Lock()
         self._over = asyncio.Event()
 
@@ -164,8 +165,8 @@ class Connection:
                 case Refresh():
                     async with self._writing:
                         await self._send_token()
-                case DropOnResume():
-                    self._drop_on_resume(output.before)
+                case DropOnResume() | PreferTcp():
+                    self._remember(output)
                 case Close():
                     if output.reason:
                         log.info("%s: the connection ends: %s", self._session.sid, output.reason)

@@ -23,7 +23,7 @@ from roomful.edge.livekit.agents.agents import Agents
 from roomful.edge.livekit.blobs import Blobs
 from roomful.edge.livekit.connection import Connection
 from roomful.edge.livekit.entry import Entry, enter
-from roomful.edge.livekit.outputs import Close, Output, Refresh, RestartIce, Send
+from roomful.edge.livekit.outputs import Close, DropOnResume, Output, PreferTcp, Refresh, RestartIce, Send
 from roomful.edge.livekit.responses import Responses, leave
 from roomful.edge.livekit.session import Bounds, Session
 from roomful.edge.livekit.tokens import Tokens
@@ -40,6 +40,8 @@ _REFUSALS_MS = 15_000
 _REFUSALS = 1_000
 _DROPS_MS = 30_000
 _DROPS = 1_000
+_TCP_MS = 300_000
+_TCP = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,13 @@ class Refusal:
 
 @dataclass(slots=True)
 class _Recent:
-    """Refusals by (room, identity), and clients that asked for their next resume to be dropped."""
+    """Refusals by (room, identity), and what clients' own tests want: the next resume dropped, TCP for a while."""
 
     refusals: OrderedDict[tuple[str, str], tuple[int, Refusal]] = field(
         default_factory=OrderedDict[tuple[str, str], tuple[int, Refusal]]
     )
     drops: OrderedDict[str, tuple[int, bool]] = field(default_factory=OrderedDict[str, tuple[int, bool]])
+    tcp: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict[tuple[str, str], int])
 
 
 class SignalEndpoint:
@@ -158,7 +161,8 @@ class SignalEndpoint:
 
     async def _join(self, socket: Socket, entry: Entry) -> None:
         directory, mailbox = self._directory, self._directory.new_mailbox()
-        join = replace(entry.join, participant=directory.ids.participant())
+        tcp_only = self._recent.tcp.get((entry.room, entry.join.identity), 0) > directory.clock.now_ms()
+        join = replace(entry.join, participant=directory.ids.participant(), tcp_only=tcp_only)
         try:
             with self._agents.planned(entry.room, entry.room_config.agents):
                 actor, joined = await directory.enter(
@@ -209,13 +213,14 @@ class SignalEndpoint:
             return
         mailbox = self._directory.new_mailbox()
         try:
+            received = await actor.last_received(held.sid)
             joined = await actor.resume(held.sid, mailbox)
         except RoomfulError:
             await self._start_anew(socket)
             return
         session = self._session(entry, actor, joined)
         first: list[Output] = [
-            Send(self._welcome.reconnect()),
+            Send(self._welcome.reconnect(received)),
             Send(self._responses.update((joined.participant, *joined.others))),
             *session.tell(RoomChanged(joined.room)),
             Refresh(),
@@ -258,12 +263,21 @@ class SignalEndpoint:
             participant = actor.participant(session.sid)
             return None if participant is None else self._tokens.refresh(entry.grant, participant)
 
-        def drop(before: bool) -> None:
-            self._recent.drops[session.sid] = (self._directory.clock.now_ms() + _DROPS_MS, before)
-            while len(self._recent.drops) > _DROPS:
-                self._recent.drops.popitem(last=False)
+        def remember(test: DropOnResume | PreferTcp) -> None:
+            recent, now_ms, who = self._recent, self._directory.clock.now_ms(), (entry.room, entry.join.identity)
+            match test:
+                case DropOnResume():
+                    recent.drops[session.sid] = (now_ms + _DROPS_MS, test.before)
+                case PreferTcp(on=True):
+                    recent.tcp[who] = now_ms + _TCP_MS
+                case PreferTcp():
+                    recent.tcp.pop(who, None)
+            while len(recent.drops) > _DROPS:
+                recent.drops.popitem(last=False)
+            while len(recent.tcp) > _TCP:
+                recent.tcp.popitem(last=False)
 
-        return Connection(socket, session, actor, mailbox, self._directory.clock, refresh=refresh, drop_on_resume=drop)
+        return Connection(socket, session, actor, mailbox, self._directory.clock, refresh=refresh, remember=remember)
 
     def _take_drop(self, sid: str) -> bool | None:
         """Whether this resume is to be dropped: True before its first message, False after its last, None not at all."""

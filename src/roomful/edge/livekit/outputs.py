@@ -70,6 +70,13 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
+class PreferTcp:
+    """A test of clients: their next sessions are offered TCP alone, or everything again."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DropOnResume:
     """A test of clients: the next resume's connection is dropped, before its first message or after its last."""
 
@@ -83,4 +90,17 @@ class Close:
     reason: str = ""
 
 
-Output = Send | Post | Ask | OfferMedia | AnswerMedia | Candidate | RestartIce | Replay | Refresh | DropOnResume | Close
+Output = (
+    Send
+    | Post
+    | Ask
+    | OfferMedia
+    | AnswerMedia
+    | Candidate
+    | RestartIce
+    | Replay
+    | Refresh
+    | PreferTcp
+    | DropOnResume
+    | Close
+)

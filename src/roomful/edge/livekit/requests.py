@@ -20,7 +20,7 @@ from livekit.protocol.rtc import (
     UpdateTrackSettings,
 )
 
-from roomful.core.commands import SetView
+from roomful.core.commands import SetView, Sync
 from roomful.core.errors import Invalid, LimitExceeded
 from roomful.core.permission import SubscriptionRules, TrackRule
 from roomful.core.track import AddTrack, DataTrackSpec, Layer, TrackCodec, View
@@ -161,6 +161,14 @@ def data_track(request: PublishDataTrackRequest) -> DataTrackSpec:
 def _identifier(text: str, limit: int) -> None:
     if not 0 < len(text) <= limit:
         raise Invalid(f"an identifier has 1 to {limit} characters")
+
+
+def published(participant: str, state: SyncState) -> Sync:
+    """What the client believes to be published. Raises LimitExceeded."""
+    if max(len(state.publish_tracks), len(state.publish_data_tracks)) > MAX_TRACKS:
+        raise LimitExceeded(f"at most {MAX_TRACKS} tracks in one request")
+    tracks = tuple(one.track.sid for one in state.publish_tracks)
+    return Sync(participant, tracks, tuple(one.info.sid for one in state.publish_data_tracks))
 
 
 def received(state: SyncState) -> tuple[tuple[str, int], ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from livekit.protocol.models import DisconnectReason
 from livekit.protocol.rtc import (
     AddTrackRequest,
+    CandidateProtocol,
     GetDataBlobRequest,
     GetDataBlobResponse,
     LeaveRequest,
@@ -36,6 +37,7 @@ from roomful.core.commands import (
     Speaking,
     Subscribe,
     SubscribeData,
+    Sync,
     UnpublishData,
     UpdateParticipant,
     UpdateTrack,
@@ -56,9 +58,9 @@ from roomful.edge.livekit.outputs import (
     OfferMedia,
     Output,
     Post,
+    PreferTcp,
     Refresh,
     Replay,
-    RestartIce,
     Send,
 )
 from roomful.edge.livekit.responses import Responses, answer, leave
@@ -268,14 +270,8 @@ class Session:
 
     def sync(self, state: SyncState) -> list[Output]:
         """After coming back: what the client believes must hold, and what it missed is sent again."""
-        published = {track.sid for track in self._me.tracks}
-        data = {track.sid for track in self._me.data_tracks}
-        believed = [one.track.sid for one in state.publish_tracks]
-        believed_data = [one.info.sid for one in state.publish_data_tracks]
-        if not published.issuperset(believed) or not data.issuperset(believed_data):
-            self._action = LeaveRequest.RECONNECT
-            return [Post(Leave(self.sid, LeaveReason.STATE_MISMATCH))]
-        out: list[Output] = []
+        believed = requests.published(self.sid, state)
+        out: list[Output] = [Ask(believed, RequestResponse())]
         tracks = requests.track_sids(state.subscription.track_sids, state.subscription.participant_tracks)
         if tracks:
             out.append(Post(Subscribe(self.sid, tracks, state.subscription.subscribe)))
@@ -322,8 +318,8 @@ class Session:
                 self._action = LeaveRequest.RECONNECT
                 return [Post(Leave(self.sid, LeaveReason.CLIENT))]
             case "switch_candidate_protocol":
-                # Every protocol is offered; the client that restarts chooses.
-                return [RestartIce()]
+                # The client then joins anew. TLS would want a relay: without one it is served like TCP.
+                return [PreferTcp(request.switch_candidate_protocol != CandidateProtocol.UDP)]
             case "disconnect_signal_on_resume":
                 return [DropOnResume(before=False)]
             case "disconnect_signal_on_resume_no_messages":
@@ -335,6 +331,9 @@ class Session:
 
     def asked(self, ask: Ask, error: RoomfulError | None) -> list[Output]:
         """What became of an `Ask`."""
+        if error is not None and isinstance(ask.command, Sync):
+            self._action = LeaveRequest.RECONNECT
+            return [Post(Leave(self.sid, LeaveReason.STATE_MISMATCH))]
         if error is not None:
             return self._refuse(ask.response, error)
         if not (ask.say_ok and self._client.takes_ok):

@@ -61,10 +61,13 @@ class Welcome:
             fast_publish=can_publish,
         )
 
-    def reconnect(self) -> bytes:
-        """A serialised SignalResponse."""
+    def reconnect(self, last_received: int) -> bytes:
+        """A serialised SignalResponse. The client sends again what reliable data came after `last_received`."""
         response = ReconnectResponse(
-            ice_servers=self._ice(), client_configuration=ClientConfiguration(), server_info=self.server_info()
+            ice_servers=self._ice(),
+            client_configuration=ClientConfiguration(),
+            server_info=self.server_info(),
+            last_message_seq=last_received,
         )
         return SignalResponse(reconnect=response).SerializeToString()
 

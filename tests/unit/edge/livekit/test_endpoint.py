@@ -155,6 +155,7 @@ async def test_a_lost_connection_is_resumed(v1: bool) -> None:
     async with server.connected(v1=v1) as ada:
         sid = (await joined(ada)).participant.sid
     assert server.directory.require("tea").participant(sid) is not None
+    server.world.engine.received[sid] = 7
     query = (
         {"join_request": wrapped(rtc.JoinRequest(reconnect=True, participant_sid=sid))}
         if v1
@@ -164,6 +165,8 @@ async def test_a_lost_connection_is_resumed(v1: bool) -> None:
         for kind in ("reconnect", "update", "room_update"):
             response = await again.hear()
             assert response is not None and response.WhichOneof("message") == kind
+            if kind == "reconnect":
+                assert response.reconnect.last_message_seq == 7
         assert ("restart_ice" in [call[0] for call in server.world.engine.calls]) is not v1
 
 
@@ -203,6 +206,39 @@ async def test_a_client_may_ask_for_its_resume_to_be_dropped() -> None:
         assert await dropped.hear() is None
     async with server.connected(join_request=request) as again:
         assert await again.hear("reconnect") is not None
+
+
+@pytest.mark.parametrize(("believed", "goes_on"), [("", True), ("TR_gone", False)])
+async def test_a_resume_with_a_track_that_waits_for_its_media_goes_on(believed: str, goes_on: bool) -> None:
+    server = Server()
+    async with server.connected() as ada:
+        sid = (await joined(ada)).participant.sid
+        ada.say(add_track=rtc.AddTrackRequest(cid="c", type=models.TrackType.AUDIO))
+        published = await ada.hear("track_published")
+        assert published is not None
+    track = models.TrackInfo(sid=believed or published.track_published.track.sid)
+    state = rtc.SyncState(publish_tracks=[rtc.TrackPublishedResponse(cid="c", track=track)])
+    request = wrapped(rtc.JoinRequest(reconnect=True, participant_sid=sid, sync_state=state))
+    async with server.connected(join_request=request) as again:
+        assert await again.hear("reconnect") is not None
+        again.say(ping=1)
+        answer = await again.hear("pong" if goes_on else "leave")
+        assert answer is not None
+        assert goes_on or answer.leave.action == rtc.LeaveRequest.RECONNECT
+
+
+async def test_a_client_may_ask_for_tcp_in_its_next_sessions() -> None:
+    server = Server()
+    tcp_only = server.world.engine.tcp_only
+    for protocol, ways in (("TCP", 0), ("UDP", 1), ("UDP", 1)):
+        async with server.connected() as ada:
+            await joined(ada)
+            assert len(tcp_only) == ways
+            ada.say(
+                simulate=rtc.SimulateScenario(switch_candidate_protocol=protocol),
+            )
+            ada.say(ping=1)
+            assert await ada.hear("pong") is not None
 
 
 async def test_leaving_ends_the_connection_and_the_participant() -> None:

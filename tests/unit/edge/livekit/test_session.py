@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from livekit.protocol import models, rtc
 from signal_fakes import a_session, ask, person, sent
 
-from roomful.core import commands, events
+from roomful.core import commands, errors, events
 from roomful.core.errors import NotAllowed, NotFound
 from roomful.core.track import Track
 from roomful.edge.livekit.outputs import (
@@ -21,9 +21,9 @@ from roomful.edge.livekit.outputs import (
     DropOnResume,
     OfferMedia,
     Post,
+    PreferTcp,
     Refresh,
     Replay,
-    RestartIce,
     Send,
 )
 from roomful.edge.livekit.session import REFRESH_MS, Bounds, Client
@@ -206,6 +206,7 @@ def test_sync_state_replays_what_was_missed() -> None:
         datachannel_receive_states=[rtc.DataChannelReceiveState(publisher_sid="PA_x", last_seq=9)],
     )
     assert ask(a_session(person(tracks=(a_track(),))), sync_state=state) == [
+        Ask(commands.Sync("PA_me", ("TR_1",), ()), rtc.RequestResponse()),
         Post(commands.Subscribe("PA_me", ("TR_5",), False)),
         Replay((("PA_x", 9),)),
     ]
@@ -214,7 +215,10 @@ def test_sync_state_replays_what_was_missed() -> None:
 def test_sync_state_that_does_not_hold_starts_anew() -> None:
     session = a_session()
     state = rtc.SyncState(publish_tracks=[rtc.TrackPublishedResponse(track=models.TrackInfo(sid="TR_gone"))])
-    assert ask(session, sync_state=state) == [Post(commands.Leave("PA_me", "state_mismatch"))]
+    (output,) = ask(session, sync_state=state)
+    assert isinstance(output, Ask)
+    refused = session.asked(output, errors.Invalid("not so", code="state_mismatch"))
+    assert refused == [Post(commands.Leave("PA_me", "state_mismatch"))]
     leave = sent(session.tell(events.Left(events.LeaveReason.STATE_MISMATCH)))[0].leave
     assert leave.action == rtc.LeaveRequest.RECONNECT
 
@@ -237,8 +241,9 @@ def test_every_simulated_scenario() -> None:
     ask(session, simulate=rtc.SimulateScenario(leave_request_full_reconnect=True))
     assert sent(session.tell(events.Left(events.LeaveReason.CLIENT)))[0].leave.action == rtc.LeaveRequest.RECONNECT
     session = a_session()
-    switch = rtc.SimulateScenario(switch_candidate_protocol=rtc.CandidateProtocol.TCP)
-    assert ask(session, simulate=switch) == [RestartIce()]
+    for protocol, tcp in (("TCP", True), ("TLS", True), ("UDP", False)):
+        switch = rtc.SimulateScenario(switch_candidate_protocol=protocol)
+        assert ask(session, simulate=switch) == [PreferTcp(tcp)]
     assert ask(session, simulate=rtc.SimulateScenario(disconnect_signal_on_resume=True)) == [DropOnResume(before=False)]
     no_messages = rtc.SimulateScenario(disconnect_signal_on_resume_no_messages=True)
     assert ask(session, simulate=no_messages) == [DropOnResume(before=True)]
