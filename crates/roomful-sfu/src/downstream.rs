@@ -4,6 +4,7 @@ use crate::rewrite::Rewriter;
 use crate::slab::Key;
 use roomful_rtc::codec::Codec;
 use roomful_rtc::rtp::ExtensionMap;
+use std::time::Instant;
 
 /// One subscription.
 #[derive(Debug)]
@@ -27,6 +28,11 @@ pub struct Downstream {
     pub rtx_index: u64,
     pub packets: u32,
     pub octets: u32,
+    /// When it was last begun out of the ring, and when its first picture went out.
+    pub replayed_at: Option<Instant>,
+    pub begun_at: Option<Instant>,
+    /// A key frame was asked for while its transport came up.
+    pub foreseen: bool,
     /// The first packet went out and was told.
     pub told: bool,
     /// "No codec in common" was told.
@@ -60,6 +66,9 @@ impl Downstream {
             rtx_index: 1,
             packets: 0,
             octets: 0,
+            replayed_at: None,
+            begun_at: None,
+            foreseen: false,
             told: false,
             refused: false,
         }

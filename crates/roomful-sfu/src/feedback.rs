@@ -10,7 +10,7 @@ use roomful_rtc::rtcp::{self, nack, twcc, write, Feedback, ReportBlock, SenderRe
 use std::time::{Duration, Instant};
 
 /// Our own source in reports.
-const OUR_SSRC: u32 = 1;
+pub(crate) const OUR_SSRC: u32 = 1;
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 const SPEAKERS_EVERY: Duration = Duration::from_millis(300);
 
@@ -44,12 +44,8 @@ impl Router {
                 else {
                     return;
                 };
-                let track = self.tracks.get_mut(track_key);
-                if let Some(stream) = track.zip(current).and_then(|(t, at)| t.streams.get_mut(at)) {
-                    stream.key_wanted = true;
-                }
-                if !self.busy.contains(&track_key) {
-                    self.busy.push(track_key);
+                if !self.start_again(down, now) {
+                    self.want_key(track_key, current, now);
                 }
             }
             Feedback::Nack { ssrc, pairs } => {
@@ -145,9 +141,9 @@ impl Router {
                 if !sequences.is_empty() {
                     write::nack(&mut connection.rtcp, OUR_SSRC, stream.ssrc, &sequences);
                 }
-                if stream.take_key_request(now) {
-                    write::pli(&mut connection.rtcp, OUR_SSRC, stream.ssrc);
-                }
+            }
+            for ssrc in track.key_requests(now) {
+                write::pli(&mut connection.rtcp, OUR_SSRC, ssrc);
             }
         }
         self.scratch_sequences = sequences;
@@ -157,7 +153,7 @@ impl Router {
     }
 
     /// Feedback and reports of one connection, sealed and sent.
-    fn report(&mut self, key: Key, now: Instant, egress: &mut impl Egress) {
+    pub(crate) fn report(&mut self, key: Key, now: Instant, egress: &mut impl Egress) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };

@@ -27,13 +27,19 @@ impl Router {
             egress.put(&path, &packet);
         }
         self.flush_data(now, egress);
-        if self.fresh.is_empty() {
-            return;
+        let mut first_packets: Vec<Key> = vec![];
+        if !self.fresh.is_empty() {
+            self.forward(now, egress, &mut first_packets);
         }
+        // After what is fresh: whoever begins out of the ring gets that, too.
+        self.begin_newcomers(now, egress, &mut first_packets);
+        self.tell_subscribed(&first_packets);
+    }
+
+    fn forward(&mut self, now: Instant, egress: &mut impl Egress, first_packets: &mut Vec<Key>) {
         let mut fresh = std::mem::take(&mut self.fresh);
         // By track and stream, in sequence: each subscriber's packets then lie side by side.
         fresh.sort_unstable();
-        let mut first_packets: Vec<Key> = vec![];
         for run in fresh.chunk_by(|a, b| a.0 == b.0 && a.1 == b.1) {
             let Some(&(track_key, stream_at, _)) = run.first() else {
                 continue;
@@ -64,8 +70,11 @@ impl Router {
         }
         fresh.clear();
         self.fresh = fresh;
+    }
+
+    fn tell_subscribed(&mut self, first_packets: &[Key]) {
         for down_key in first_packets {
-            let Some(down) = self.downs.get(down_key) else {
+            let Some(down) = self.downs.get(*down_key) else {
                 continue;
             };
             if let (Some(person), Some(track)) = (
@@ -142,8 +151,30 @@ impl Router {
     }
 }
 
+/// From now on a subscription gets this stream, beginning with this packet.
+pub(crate) fn enter(
+    down: &mut Downstream,
+    stream: &Stream,
+    stream_at: usize,
+    source: u64,
+    slot: &Slot,
+    now: Instant,
+) -> bool {
+    if down.payload(stream.codec).is_none() {
+        return false;
+    }
+    let Some(rewriter) = down.rewriter.as_mut() else {
+        return false;
+    };
+    let vp8 = stream.codec == Codec::Vp8;
+    rewriter.enter(stream_at as u16, source, slot.timestamp, &slot.payload, vp8, now);
+    down.current = Some(stream_at);
+    down.begun_at.get_or_insert(now);
+    true
+}
+
 /// One subscriber's packets of one stream in this tick. Returns how many went out.
-fn send_run(
+pub(crate) fn send_run(
     down: &mut Downstream,
     stream: &Stream,
     stream_at: usize,
@@ -170,21 +201,9 @@ fn send_run(
             if down.target != Some(stream_at) || !slot.info.key_start || slot.payload.is_empty() {
                 continue;
             }
-            if down.payload(stream.codec).is_none() {
+            if !enter(down, stream, stream_at, source, slot, now) {
                 continue;
             }
-            let Some(rewriter) = down.rewriter.as_mut() else {
-                continue;
-            };
-            rewriter.enter(
-                stream_at as u16,
-                source,
-                slot.timestamp,
-                &slot.payload,
-                stream.codec == Codec::Vp8,
-                now,
-            );
-            down.current = Some(stream_at);
         }
         let Some(index) = down.rewriter.as_mut().and_then(|r| r.index(source)) else {
             continue;

@@ -24,6 +24,7 @@ mod forward;
 mod layers;
 mod media;
 mod negotiation;
+mod newcomer;
 mod outbound;
 mod rewrite;
 mod ring;

@@ -209,8 +209,8 @@ impl Router {
                 }
             }
         }
-        if slot.info.key_start {
-            stream.key_wanted = false;
+        if slot.info.key_start && stream.codec.is_video() {
+            stream.on_key_start(index, header.timestamp, now);
         }
         self.received += 1;
         self.fresh.push((track_key, stream_at, index));

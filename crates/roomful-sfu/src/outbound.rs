@@ -185,7 +185,11 @@ impl Router {
         };
         down.connection = Some(key);
         down.mid = mid.to_owned();
-        down.payloads = payloads;
+        // What flows goes on through an offer that changes nothing for it.
+        if down.payloads != payloads {
+            down.payloads = payloads;
+            down.current = None;
+        }
         down.extensions = extensions;
         if down.rewriter.is_none() {
             down.rewriter = Some(Rewriter::new(clock, first_timestamp));

@@ -7,6 +7,11 @@ use std::time::Instant;
 
 /// Packets a subscriber can ask for again.
 const HISTORY: usize = 512;
+/// How much faster a subscriber's clock shows what it gets out of the ring. Less than the ticks between two frames (1,500 at
+/// 60 frames a second), so that frames stay apart.
+const HURRY: u32 = 16;
+/// Packets after which nothing out of the ring can be asked for any more; then time needs no bending.
+const HURRIED: u64 = 1024;
 /// SRTP's rollover is safest to guess far from a wrap (RFC 3711 §3.3.1).
 const FIRST_INDEX: u64 = 1_000;
 
@@ -30,6 +35,8 @@ pub struct Rewriter {
     entered: u64,
     index_shift: i64,
     timestamp_shift: u32,
+    /// Source time at which the source was live when it was entered out of the ring.
+    live: Option<u32>,
     picture_shift: u16,
     tl0_shift: u8,
     key_shift: u8,
@@ -51,6 +58,7 @@ impl Rewriter {
             entered: 0,
             index_shift: 0,
             timestamp_shift: 0,
+            live: None,
             picture_shift: 0,
             tl0_shift: 0,
             key_shift: 0,
@@ -76,6 +84,7 @@ impl Rewriter {
     ) {
         self.stream = stream;
         self.entered = source;
+        self.live = None;
         let next = self.highest.map_or(FIRST_INDEX, |h| h + 1);
         self.index_shift = next as i64 - source as i64;
         // Time went on while the sources changed: so does the subscriber's clock, by at least one tick.
@@ -100,11 +109,22 @@ impl Rewriter {
         }
     }
 
+    /// The source was entered behind the present, which is at `live` in its clock: until then its time is drawn close together, so
+    /// that what comes in one burst is shown at once and not at the pace at which it was taken in.
+    pub fn hurry(&mut self, entered: u32, live: u32) {
+        self.live = Some(live);
+        let drawn = self.timestamp(entered).wrapping_sub(self.timestamp_shift);
+        self.timestamp_shift = self.timestamp_shift.wrapping_add(entered.wrapping_sub(drawn));
+    }
+
     /// The number to send a source packet under; `None` for one from before the source was entered.
     #[inline]
     pub fn index(&mut self, source: u64) -> Option<u64> {
         if source < self.entered {
             return None;
+        }
+        if self.live.is_some() && source - self.entered > HURRIED {
+            self.live = None;
         }
         let index = (source as i64 + self.index_shift) as u64;
         if self.history.is_empty() {
@@ -123,7 +143,14 @@ impl Rewriter {
     /// The time to send it under.
     #[inline]
     pub fn timestamp(&self, timestamp: u32) -> u32 {
-        timestamp.wrapping_add(self.timestamp_shift)
+        let behind = self.live.map_or(0, |live| live.wrapping_sub(timestamp));
+        // 2^31 and more is after `live`.
+        let saved = if behind < 1 << 31 {
+            behind - behind / HURRY
+        } else {
+            0
+        };
+        timestamp.wrapping_add(saved).wrapping_add(self.timestamp_shift)
     }
 
     /// Writes VP8's numbers over a copied payload.
@@ -164,6 +191,28 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::time::Duration;
+
+    #[test]
+    fn what_comes_out_of_the_ring_is_shown_in_a_hurry_and_then_at_its_own_pace() {
+        let mut rewriter = Rewriter::new(90_000, 500);
+        let (first, live) = (u32::MAX - 20_000, 25_000u32);
+        rewriter.enter(0, 100, first, &[], false, Instant::now());
+        rewriter.hurry(first, live);
+        assert_eq!(rewriter.timestamp(first), 501);
+        let late = (live.wrapping_sub(first)) / HURRY;
+        assert_eq!(rewriter.timestamp(live), 501 + late);
+        assert_eq!(rewriter.timestamp(live + 3000), 501 + late + 3000);
+        let shown: Vec<u32> = (0..30)
+            .map(|n| rewriter.timestamp(first.wrapping_add(n * 1500)))
+            .collect();
+        assert!(shown.windows(2).all(|pair| pair[1] > pair[0]), "{shown:?}");
+        // Hours later the clock has come around: nothing is bent any more.
+        rewriter.index(100 + HURRIED + 1);
+        let step = rewriter
+            .timestamp(live)
+            .wrapping_sub(rewriter.timestamp(live - 3000));
+        assert_eq!(step, 3000);
+    }
 
     proptest! {
         #[test]

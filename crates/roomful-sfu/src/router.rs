@@ -62,6 +62,10 @@ pub struct Router {
     slow_at: Instant,
     /// Packets of this tick: (track, stream, index).
     pub(crate) fresh: Vec<(Key, usize, u64)>,
+    /// Subscriptions that want a picture they do not have.
+    pub(crate) newcomers: Vec<Key>,
+    /// Tracks whose wish for a key frame is to be looked at now.
+    pub(crate) asking: Vec<Key>,
     /// Tracks whose housekeeping is due: they had packets lately.
     pub(crate) busy: Vec<Key>,
     origin: Instant,
@@ -99,6 +103,8 @@ impl Router {
             tick_at: None,
             slow_at: now,
             fresh: vec![],
+            newcomers: vec![],
+            asking: vec![],
             busy: vec![],
             origin: now,
             asked_again: vec![],

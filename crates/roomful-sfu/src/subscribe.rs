@@ -163,19 +163,14 @@ impl Router {
         let Some(down) = self.downs.get_mut(key) else {
             return;
         };
-        let Some(track) = self.tracks.get_mut(down.track) else {
+        let Some(track) = self.tracks.get(down.track) else {
             return;
         };
         down.target = layers::choose(down, track, now);
         if down.target.is_none() {
             down.current = None;
         } else if down.target != down.current {
-            if let Some(stream) = down.target.and_then(|at| track.streams.get_mut(at)) {
-                stream.key_wanted |= stream.codec.is_video();
-                if !self.busy.contains(&down.track) {
-                    self.busy.push(down.track);
-                }
-            }
+            self.newcomers.push(key);
         }
         self.keep_ticking(now);
     }
@@ -200,9 +195,6 @@ impl Router {
             .map(|c| c.downs.values().copied().collect())
             .unwrap_or_default();
         for down in downs {
-            if let Some(down) = self.downs.get_mut(down) {
-                down.current = None;
-            }
             self.retarget(down, now);
         }
     }

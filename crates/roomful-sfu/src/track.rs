@@ -12,8 +12,23 @@ const VIDEO_RING: usize = 1024;
 const AUDIO_RING: usize = 128;
 /// A stream that was silent for so long is not alive: nobody is switched to it.
 pub const ALIVE_WITHIN: Duration = Duration::from_millis(1500);
-/// Key frames are asked for at most so often; each costs the publisher about a second's worth of bits.
-const KEY_REQUEST_EVERY: Duration = Duration::from_millis(500);
+/// Key frames of a track are asked for at most so often; each costs the publisher about a second's worth of bits.
+pub const KEY_REQUEST_EVERY: Duration = Duration::from_millis(500);
+/// A key frame is recent for so long. Longer than [`KEY_REQUEST_EVERY`] and a round trip, so that whoever comes while none may be
+/// asked for finds one.
+pub const KEY_RECENT: Duration = Duration::from_millis(800);
+/// Packets behind the newest within which a key frame serves a newcomer. The ring, and a subscriber's history, hold more.
+const KEY_REACH: u64 = 400;
+
+/// Where the latest key frame of a stream begins.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyFrame {
+    /// Of its first packet.
+    pub index: u64,
+    pub timestamp: u32,
+    /// When that came.
+    pub at: Instant,
+}
 
 /// One RTP stream of a track: a simulcast layer, or all there is.
 #[derive(Debug)]
@@ -35,7 +50,8 @@ pub struct Stream {
     pub last_packet: Option<Instant>,
     /// Somebody waits for a key frame.
     pub key_wanted: bool,
-    key_asked: Option<Instant>,
+    /// The latest one.
+    pub key: Option<KeyFrame>,
     /// Highest index that came.
     pub highest: u64,
 }
@@ -57,7 +73,7 @@ impl Stream {
             clock: None,
             last_packet: None,
             key_wanted: false,
-            key_asked: None,
+            key: None,
             highest: 0,
         }
     }
@@ -68,16 +84,26 @@ impl Stream {
             .is_some_and(|at| now.saturating_duration_since(at) < ALIVE_WITHIN)
     }
 
-    /// Whether to ask for a key frame now; asks again until one came.
-    pub fn take_key_request(&mut self, now: Instant) -> bool {
-        let due = self
-            .key_asked
-            .is_none_or(|at| now.saturating_duration_since(at) >= KEY_REQUEST_EVERY);
-        let ask = self.key_wanted && due && self.ssrc != 0;
-        if ask {
-            self.key_asked = Some(now);
+    /// A packet that may begin a key frame came. Parameter sets and pictures of one key frame count once.
+    pub fn on_key_start(&mut self, index: u64, timestamp: u32, now: Instant) {
+        self.key_wanted = false;
+        match &mut self.key {
+            Some(key) if key.timestamp == timestamp => key.index = key.index.min(index),
+            Some(key) if index < key.index => {}
+            key => {
+                let at = now;
+                *key = Some(KeyFrame { index, timestamp, at });
+            }
         }
-        ask
+    }
+
+    /// A key frame that came within `age`, with all that follows it in the ring.
+    pub fn recent_key(&self, now: Instant, age: Duration) -> Option<KeyFrame> {
+        self.key.filter(|key| {
+            now.saturating_duration_since(key.at) < age
+                && self.highest.saturating_sub(key.index) < KEY_REACH
+                && self.ring.get(key.index).is_some()
+        })
     }
 }
 
@@ -98,6 +124,7 @@ pub struct Track {
     pub muted: bool,
     pub started: bool,
     pub loudness: Option<Loudness>,
+    key_asked: Option<Instant>,
     /// Last demand told: (codec, watched).
     pub told: Vec<(String, [bool; 3])>,
     /// When the demand may be lowered.
@@ -119,9 +146,26 @@ impl Track {
             subscribers: vec![],
             started: false,
             loudness,
+            key_asked: None,
             told: vec![],
             lower_at: None,
         }
+    }
+
+    /// Streams to ask for a key frame now, by source; asks again until one came. One encoder makes all layers, and most make all
+    /// their key frames together, so the pace is the track's.
+    pub fn key_requests(&mut self, now: Instant) -> impl Iterator<Item = u32> + '_ {
+        let due = self
+            .key_asked
+            .is_none_or(|at| now.saturating_duration_since(at) >= KEY_REQUEST_EVERY);
+        let wanted = |s: &&Stream| s.key_wanted && s.ssrc != 0;
+        if due && self.streams.iter().any(|s| wanted(&s)) {
+            self.key_asked = Some(now);
+        }
+        self.streams
+            .iter()
+            .filter(move |s| due && wanted(s))
+            .map(|s| s.ssrc)
     }
 
     pub fn is_video(&self) -> bool {
