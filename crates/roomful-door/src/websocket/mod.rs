@@ -16,16 +16,8 @@ pub use decode::{Decoder, Event};
 pub use encode::{close_frame, frame, masked_frame, Opcode};
 pub use handshake::{accept_key, Upgrade, UpgradeError};
 pub use mask::unmask;
+pub use roomful_hub::Kind;
 pub use utf8::Utf8;
-
-/// What a message is made of (RFC 6455 §5.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// UTF-8, checked.
-    Text,
-    /// Any bytes.
-    Binary,
-}
 
 /// Largest message by default, in bytes.
 pub const MAX_MESSAGE: usize = 64 * 1024;
