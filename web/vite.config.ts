@@ -1,16 +1,18 @@
+import locales from '@react-aria/optimize-locales-plugin'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vitest/config'
 
 const server = process.env['ROOMFUL_SERVER'] ?? 'http://127.0.0.1:7880'
 
 export default defineConfig({
-  plugins: [react()],
+  // React Aria brings the words of some thirty languages; these are the ones the page is in.
+  plugins: [react(), locales.vite({ locales: ['en-US', 'de-DE'] })],
   // Nothing is inlined: the page's Content-Security-Policy allows only its own files.
   build: {
     target: 'es2022',
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rollupOptions: {
+    rolldownOptions: {
       // The relay client is also a file of its own, for pages without a build step: `import { Relay } from '/relay.js'`.
       input: { app: 'index.html', relay: 'src/relay/index.ts' },
       preserveEntrySignatures: 'allow-extension',

@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from conftest import Server
-from playwright.async_api import Browser, Page, expect
+from conftest import CHROMIUM_FLAGS, Server, own_address
+from playwright.async_api import Browser, async_playwright, expect
+from visitor import DESKTOP, PHONE, Visitor
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio]
-DESKTOP = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
-
-
-class Visitor:
-    """Opens fresh browser profiles and counts what goes wrong in them."""
-
-    def __init__(self, browser: Browser, server: Server) -> None:
-        self._browser = browser
-        self._server = server
-        self.faults: list[str] = []
-
-    async def visit(self, path: str, size: dict[str, int], *, scheme: str = "light") -> Page:
-        context = await self._browser.new_context(
-            permissions=["camera", "microphone"],
-            locale="en-US",
-            viewport={"width": size["width"], "height": size["height"]},
-            color_scheme="dark" if scheme == "dark" else "light",
-        )
-        page = await context.new_page()
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on(
-            "console",
-            lambda message: self.faults.append(message.text) if "Content Security Policy" in message.text else None,
-        )
-        await page.goto(f"{self._server.http}{path}")
-        return page
 
 
 @pytest_asyncio.fixture
 async def visitor(server: Server, chromium: Browser) -> AsyncIterator[Visitor]:
-    one = Visitor(chromium, server)
+    one = Visitor(chromium, server.http)
     yield one
     assert one.faults == []
 
@@ -90,3 +65,70 @@ async def test_two_people_may_share_a_name(visitor: Visitor) -> None:
     second = await visitor.visit("/?room=names&name=Sam&join=1", DESKTOP)
     for page in (first, second):
         await expect(page.get_by_test_id("tile")).to_have_count(2, timeout=20_000)
+
+
+async def test_two_tabs_of_one_device_are_two_people_and_a_reload_is_the_same_one(visitor: Visitor) -> None:
+    profile = await visitor.profile()
+    first = await visitor.tab(profile, "/?room=tabs&name=Sam&join=1")
+    await expect(first.get_by_test_id("room")).to_be_visible(timeout=20_000)
+    door = await visitor.tab(profile, "/r/tabs")
+    await expect(door.get_by_test_id("elsewhere")).to_contain_text("in another tab")
+    await door.goto(f"{door.url}?join=1&name=Sam")
+    for page in (first, door):
+        await expect(page.get_by_test_id("tile")).to_have_count(2, timeout=20_000)
+    mine = "window.__roomful.room.localParticipant.identity"
+    identities = [await page.evaluate(mine) for page in (first, door)]
+    assert identities[0] != identities[1]
+    await first.reload()
+    await expect(first.get_by_test_id("tile")).to_have_count(2, timeout=20_000)
+    assert await first.evaluate(mine) == identities[0], "the device keeps who it is"
+    await door.close()
+    await expect(first.get_by_test_id("tile")).to_have_count(1, timeout=20_000)
+
+
+async def test_where_tabs_cannot_know_of_each_other_the_newest_takes_over(visitor: Visitor) -> None:
+    profile = await visitor.profile()
+    await profile.add_init_script(
+        "Object.defineProperty(Navigator.prototype, 'locks', {value: undefined}); delete Navigator.prototype.locks"
+    )
+    first = await visitor.tab(profile, "/?room=takeover&name=Sam&join=1")
+    await expect(first.get_by_test_id("room")).to_be_visible(timeout=20_000)
+    second = await visitor.tab(profile, "/?room=takeover&name=Sam&join=1")
+    await expect(second.get_by_test_id("room")).to_be_visible(timeout=20_000)
+    await expect(first.get_by_role("heading", level=1)).to_have_text("The call goes on in another tab")
+    await first.get_by_role("button", name="Use here").click()
+    await expect(first.get_by_test_id("room")).to_be_visible(timeout=20_000)
+    await expect(second.get_by_role("heading", level=1)).to_have_text("The call goes on in another tab")
+
+
+async def test_a_page_over_plain_http_says_why_there_is_no_camera_and_leads_to_https(visitor: Visitor) -> None:
+    address = own_address()
+    if address is None:
+        pytest.skip("this machine has no address but loopback")
+    port = visitor.http.rpartition(":")[2]
+    page = await visitor.tab(await visitor.profile(), f"http://{address}:{port}/r/plain")
+    told = page.get_by_test_id("insecure")
+    await expect(told).to_contain_text("No camera or microphone at this address")
+    link = told.get_by_role("link", name="Open the https address")
+    await expect(link).to_have_attribute("href", re.compile(rf"^https://{re.escape(address)}:\d+/r/plain$"))
+    await expect(told.get_by_role("link", name="How to trust it")).to_have_attribute("href", "/ca")
+    trust = await visitor.tab(await visitor.profile(), f"http://{address}:{port}/ca")
+    await expect(trust.get_by_role("heading", level=1)).to_have_text("Trust this server")
+    await page.get_by_label("Your name").fill("Ada")
+    await page.get_by_role("button", name="Join and listen").click()
+    await expect(page.get_by_role("listitem", name="Ada (you)")).to_be_visible(timeout=20_000)
+
+
+async def test_without_camera_and_microphone_one_joins_listening(server: Server) -> None:
+    flags = [flag for flag in CHROMIUM_FLAGS if "fake-device" not in flag]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        page = await Visitor(browser, server.http).visit("/r/ears")
+        await expect(page.get_by_text("No camera was found")).to_be_visible()
+        await expect(page.get_by_text("No microphone was found")).to_be_visible()
+        await page.get_by_label("Your name").fill("Eva")
+        await page.get_by_role("button", name="Join and listen").click()
+        await expect(page.get_by_role("listitem", name="Eva (you)")).to_be_visible(timeout=20_000)
+        direct = await Visitor(browser, server.http).visit("/?room=ears&name=Ed&join=1")
+        await expect(direct.get_by_test_id("tile")).to_have_count(2, timeout=20_000)
+        await browser.close()

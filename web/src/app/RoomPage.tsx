@@ -11,12 +11,12 @@ import { loadLibrary } from '../room/library'
 import type { EndReason, RoomSession } from '../room/snapshot'
 import { Message } from '../ui/Message'
 import { go } from './navigation'
-import { RoomScreen } from './RoomScreen'
 import type { Direct } from './route'
+import { loadScreen, type Screen } from './screen'
 
 type Step =
   | { readonly at: 'door' | 'joining'; readonly problem: string | null }
-  | { readonly at: 'room'; readonly session: RoomSession }
+  | { readonly at: 'room'; readonly session: RoomSession; readonly Screen: Screen }
   | { readonly at: 'ended'; readonly reason: EndReason }
 
 export interface RoomPageProps {
@@ -34,7 +34,8 @@ export function RoomPage({ room, direct, enter: join }: RoomPageProps): ReactNod
 
   useEffect(() => {
     document.title = `${room} · ${t.app.name}`
-    void loadLibrary().catch(() => undefined) // tried again, and told, when joining
+    // Tried again, and told, when joining.
+    void Promise.all([loadLibrary(), loadScreen()]).catch(() => undefined)
     return () => {
       document.title = t.app.name
       void session.current?.leave()
@@ -45,9 +46,10 @@ export function RoomPage({ room, direct, enter: join }: RoomPageProps): ReactNod
     async (name: string, choice: DeviceChoice) => {
       setStep({ at: 'joining', problem: null })
       try {
+        const Screen = await loadScreen()
         const joined = await join(room, name, choice)
         session.current = joined.session
-        setStep({ at: 'room', session: joined.session })
+        setStep({ at: 'room', session: joined.session, Screen })
       } catch (error) {
         setStep({ at: 'door', problem: error instanceof ApiError ? error.code : 'unexpected' })
       }
@@ -89,7 +91,7 @@ export function RoomPage({ room, direct, enter: join }: RoomPageProps): ReactNod
     case 'room':
       return (
         <SessionProvider session={step.session}>
-          <RoomScreen onEnd={ended} />
+          <step.Screen onEnd={ended} />
         </SessionProvider>
       )
     case 'ended':
@@ -98,7 +100,7 @@ export function RoomPage({ room, direct, enter: join }: RoomPageProps): ReactNod
           title={t.ended[step.reason].title}
           text={t.ended[step.reason].text}
           icon={step.reason === 'left' || step.reason === 'closed' ? 'leave' : 'warning'}
-          primary={{ label: t.ended.rejoin, act: () => void enter(savedName(), deviceChoice()) }}
+          primary={{ label: step.reason === 'duplicate' ? t.ended.useHere : t.ended.rejoin, act: () => void enter(savedName(), deviceChoice()) }}
           secondary={{ label: t.ended.home, act: () => go('/') }}
         />
       )

@@ -57,13 +57,13 @@ export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): R
 
   return (
     <div className="room" data-panel={panel ?? 'none'} data-testid="room">
-      <h1 className="visually-hidden">{room}</h1>
-      <div className="room-main">
+      <main className="room-main">
+        <h1 className="visually-hidden">{room}</h1>
         <div className="room-top">
           <StatusBanner />
         </div>
         <Stage onInvite={() => setOpened('invite')} />
-      </div>
+      </main>
       {panel && (
         <aside
           className="panel"

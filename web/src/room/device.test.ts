@@ -25,7 +25,7 @@ it('uses a host key for its room, and the newest for others', () => {
 it.each(['not json', '[]', '42', 'null', '{"identity":7}'])('survives %s in storage', (text) => {
   for (const key of ['name', 'identity', 'recent', 'hostKeys', 'devices']) localStorage.setItem(`roomful.${key}`, text)
   expect(device.savedName()).toBe('')
-  expect(device.savedIdentity()).toBeNull()
+  expect(device.savedIdentity(0)).toBeNull()
   expect(device.recentRooms()).toEqual([])
   expect(device.hostKey('a')).toBe('')
   expect(device.deviceChoice().audio).toBe(true)

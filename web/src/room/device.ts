@@ -54,12 +54,15 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 export const savedName = (): string => text(read('name'))
 export const saveName = (name: string): void => write('name', name)
 
-export function savedIdentity(): Identity | null {
-  const value = read('identity')
+const identityAt = (seat: number): string => (seat === 0 ? 'identity' : `identity.${seat}`)
+
+/** Of one of this device's seats in a room (`seat.ts`). */
+export function savedIdentity(seat: number): Identity | null {
+  const value = read(identityAt(seat))
   if (!isRecord(value) || !text(value['identity'])) return null
   return { identity: text(value['identity']), identity_key: text(value['identity_key']) }
 }
-export const saveIdentity = (identity: Identity): void => write('identity', identity)
+export const saveIdentity = (seat: number, identity: Identity): void => write(identityAt(seat), identity)
 
 export function recentRooms(): readonly RecentRoom[] {
   const value = read('recent')

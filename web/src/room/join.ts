@@ -11,6 +11,7 @@ import {
 } from './device'
 import { watch } from '../stages/watch'
 import { loadLibrary } from './library'
+import { takeSeat } from './seat'
 import type { RoomSession } from './snapshot'
 
 /** A way into a room: raises ApiError. */
@@ -30,7 +31,19 @@ declare global {
 
 /** Raises ApiError; `connect_failed` when the server gave a token and the call still did not come about. */
 export async function join(room: string, name: string, choice: DeviceChoice): Promise<Joined> {
-  const known = savedIdentity()
+  const seat = await takeSeat(room)
+  try {
+    const joined = await joinAt(seat.number, room, name, choice)
+    joined.session.subscribe(() => joined.session.snapshot().phase === 'ended' && seat.release())
+    return joined
+  } catch (error) {
+    seat.release()
+    throw error
+  }
+}
+
+async function joinAt(seat: number, room: string, name: string, choice: DeviceChoice): Promise<Joined> {
+  const known = savedIdentity(seat)
   const key = hostKey(room)
   const [answer, { LiveSession }] = await Promise.all([
     requestJoin({ room, name, ...(known ?? {}), ...(key ? { host_key: key } : {}) }).catch((error: unknown) => {
@@ -43,7 +56,7 @@ export async function join(room: string, name: string, choice: DeviceChoice): Pr
         throw new ApiError('unreachable', 'the call code did not load')
       }),
   ])
-  if (answer.identity) saveIdentity({ identity: answer.identity, identity_key: answer.identity_key })
+  if (answer.identity) saveIdentity(seat, { identity: answer.identity, identity_key: answer.identity_key })
   ensureRandomUuid()
   watch() // before the call code makes its first connection
   const session = new LiveSession(answer.room, choice)

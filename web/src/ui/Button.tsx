@@ -1,4 +1,7 @@
-/** Buttons. `IconButton` shows its name as a tooltip, with the key that does the same. */
+/**
+ * Buttons. `IconButton` shows its name as a tooltip, with the key that does the same. A `busy` one keeps the focus and its
+ * press, which the owner ignores; React Aria's own `isPending` reads out an element that may be gone by then.
+ */
 
 import type { ReactNode } from 'react'
 import { Button as AriaButton, Tooltip, TooltipTrigger, type ButtonProps as AriaButtonProps } from 'react-aria-components'
@@ -6,23 +9,27 @@ import { Icon, type IconName } from './Icon'
 
 type Look = 'primary' | 'plain' | 'quiet' | 'danger'
 
-export interface ButtonProps extends Omit<AriaButtonProps, 'className' | 'children'> {
+export interface ButtonProps extends Omit<AriaButtonProps, 'className' | 'children' | 'isPending'> {
+  busy?: boolean
   look?: Look
   icon?: IconName
   size?: 'large' | 'medium'
   children: ReactNode
 }
 
-export function Button({ look = 'plain', icon, size = 'medium', children, ...rest }: ButtonProps): ReactNode {
+export function Button({ busy = false, look = 'plain', icon, size = 'medium', children, ...rest }: ButtonProps): ReactNode {
   return (
-    <AriaButton {...rest} className={`button ${look} ${size}`}>
+    <AriaButton {...rest} {...busyMark(busy)} className={`button ${look} ${size}`}>
       {icon && <Icon name={icon} size={20} />}
       <span>{children}</span>
     </AriaButton>
   )
 }
 
-export interface IconButtonProps extends Omit<AriaButtonProps, 'className' | 'children' | 'aria-label'> {
+const busyMark = (busy: boolean): object => (busy ? { 'data-busy': true } : {})
+
+export interface IconButtonProps extends Omit<AriaButtonProps, 'className' | 'children' | 'aria-label' | 'isPending'> {
+  busy?: boolean
   label: string
   icon: IconName
   /** Shown in the tooltip; the page handles it. */
@@ -34,6 +41,7 @@ export interface IconButtonProps extends Omit<AriaButtonProps, 'className' | 'ch
 }
 
 export function IconButton({
+  busy = false,
   label,
   icon,
   shortcut,
@@ -47,6 +55,7 @@ export function IconButton({
     <TooltipTrigger delay={500} closeDelay={0}>
       <AriaButton
         {...rest}
+        {...busyMark(busy)}
         aria-label={label}
         {...(pressed === undefined ? {} : { 'aria-pressed': pressed })}
         className={`icon-button ${tone}`}

@@ -45,7 +45,7 @@ export function ControlBar({ panel, unread, onPanel, onOpen }: ControlBarProps):
                 icon={mic === 'off' ? 'micOff' : 'mic'}
                 shortcut={KEYS.microphone}
                 tone={tone(mic)}
-                isPending={mic === 'busy'}
+                busy={mic === 'busy'}
                 onPress={() => void session.setMic(mic === 'off')}
               />
               <DeviceMenu label={t.devices.chooseMicrophone} kinds={['audioinput', 'audiooutput']} />
@@ -56,7 +56,7 @@ export function ControlBar({ panel, unread, onPanel, onOpen }: ControlBarProps):
                 icon={camera === 'off' ? 'cameraOff' : 'camera'}
                 shortcut={KEYS.camera}
                 tone={tone(camera)}
-                isPending={camera === 'busy'}
+                busy={camera === 'busy'}
                 onPress={() => void session.setCamera(camera === 'off')}
               />
               <DeviceMenu label={t.devices.chooseCamera} kinds={['videoinput']} />
@@ -68,7 +68,7 @@ export function ControlBar({ panel, unread, onPanel, onOpen }: ControlBarProps):
                   icon={share === 'on' ? 'screenStop' : 'screen'}
                   shortcut={KEYS.share}
                   tone={share === 'on' ? 'active' : 'plain'}
-                  isPending={share === 'busy'}
+                  busy={share === 'busy'}
                   onPress={() => void session.setShare(share !== 'on')}
                 />
               </span>

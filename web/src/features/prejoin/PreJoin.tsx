@@ -3,6 +3,7 @@
 import { useEffect, useState, useSyncExternalStore, type ReactNode } from 'react'
 import { useT } from '../../i18n'
 import { deviceChoice, savedName, saveName, type DeviceChoice } from '../../room/device'
+import { otherTabIn } from '../../room/seat'
 import { Preview } from '../../room/preview'
 import type { DeviceKind } from '../../room/snapshot'
 import { Avatar } from '../../ui/Avatar'
@@ -28,7 +29,16 @@ export function PreJoin({ room, joining, problem, onJoin, onBack }: PreJoinProps
   const [name, setName] = useState(savedName)
   const [preview] = useState(() => new Preview(deviceChoice()))
   const state = useSyncExternalStore(preview.subscribe, preview.snapshot)
+  const [elsewhere, setElsewhere] = useState(false)
   const secure = window.isSecureContext
+
+  useEffect(() => {
+    let here = true
+    void otherTabIn(room).then((taken) => here && setElsewhere(taken))
+    return () => {
+      here = false
+    }
+  }, [room])
 
   useEffect(() => {
     if (joining) return // the call opens the devices itself
@@ -126,9 +136,12 @@ export function PreJoin({ room, joining, problem, onJoin, onBack }: PreJoinProps
             autoComplete="name"
             maxLength={60}
           />
-          <Button type="submit" look="primary" size="large" isPending={joining}>
+          <Button type="submit" look="primary" size="large" busy={joining}>
             {joining ? t.prejoin.joining : listenOnly ? t.prejoin.listen : t.prejoin.join}
           </Button>
+          <p role="status" className="visually-hidden">
+            {joining && t.prejoin.joining}
+          </p>
           <div role="alert" className="alerts">
             {problem && (
               <div className="alert danger">
@@ -137,6 +150,12 @@ export function PreJoin({ room, joining, problem, onJoin, onBack }: PreJoinProps
               </div>
             )}
           </div>
+          {elsewhere && (
+            <div className="alert" role="status" data-testid="elsewhere">
+              <Icon name="people" />
+              <p>{t.prejoin.elsewhere}</p>
+            </div>
+          )}
           {!secure && <Insecure />}
           {secure && <Problems preview={preview} state={state} />}
         </form>

@@ -25,7 +25,7 @@ export function Stage({ onInvite }: { onInvite: () => void }): ReactNode {
   const screen = screens.find((one) => one.id === chosen) ?? screens.find((one) => !one.isLocal) ?? screens[0]
 
   return (
-    <main className="stage" data-layout={screen ? 'screen' : 'grid'} aria-label={t.room.stage}>
+    <section className="stage" data-layout={screen ? 'screen' : 'grid'} aria-label={t.room.stage}>
       {screen ? (
         <>
           <Screen screen={screen} others={screens.filter((one) => one !== screen)} onChoose={setChosen} />
@@ -34,7 +34,7 @@ export function Stage({ onInvite }: { onInvite: () => void }): ReactNode {
       ) : (
         <Grid people={people} onInvite={onInvite} />
       )}
-    </main>
+    </section>
   )
 }
 
