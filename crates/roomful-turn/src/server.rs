@@ -1,0 +1,880 @@
+//! STUN and TURN as decisions: a client's packet, a peer's packet or the time go in, packets and orders come out through a `Sink`.
+//! Called by the shell's thread. Relayed packets touch no heap and no lock.
+use crate::allocation::{Allocation, AllocationId, Client, Refused};
+use crate::attribute as kind;
+use crate::config::{Config, DEFAULT_LIFETIME_S, MAX_LIFETIME_S, MAX_RESERVATIONS, NONCE_S, RESERVATION_MS};
+use crate::filter::{Filter, Reach};
+use crate::limits::Strangers;
+use crate::message::{looks_like_stun, method, Class, Keys, Message, Seal, Writer};
+use crate::nonce::Nonces;
+use crate::quota::Counts;
+use rustc_hash::FxHashMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::SocketAddr;
+
+/// Two clocks: one that never goes back, and the calendar's for credentials.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Since some beginning.
+    pub ms: u64,
+    /// Unix time.
+    pub unix_s: u64,
+}
+
+/// What address to lend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// IPv6 rather than IPv4.
+    pub ipv6: bool,
+    /// The port is to be even (RFC 8656 §7.1).
+    pub even: bool,
+    /// The next one is to be kept too; `Server::relay_opened` tells it.
+    pub reserve: bool,
+    /// The one that was kept for this allocation.
+    pub reserved_by: Option<AllocationId>,
+}
+
+/// What the shell does.
+pub trait Sink {
+    /// To a client: both parts as one message (a stream pads it to four bytes).
+    fn to_client(&mut self, client: &Client, head: &[u8], payload: &[u8]);
+    /// From a lent address to a peer.
+    fn to_peer(&mut self, allocation: AllocationId, peer: SocketAddr, payload: &[u8]);
+    /// Binds a port and says so by `relay_opened`.
+    fn open_relay(&mut self, allocation: AllocationId, wanted: Wanted);
+    /// Lets go of it.
+    fn close_relay(&mut self, allocation: AllocationId);
+    /// Lets go of a port that was kept.
+    fn close_reserved(&mut self, allocation: AllocationId);
+}
+
+/// What happened so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Now.
+    pub allocations: usize,
+    /// Packets to peers and to clients.
+    pub relayed: u64,
+    /// Bytes of them.
+    pub relayed_bytes: u64,
+    /// Requests refused, by whatever rule.
+    pub refused: u64,
+    /// Packets thrown away: malformed, without permission, over a bound.
+    pub dropped: u64,
+    /// Binding requests answered.
+    pub bindings: u64,
+}
+
+struct Slot {
+    generation: u32,
+    allocation: Option<Box<Allocation>>,
+}
+
+struct Reservation {
+    token: [u8; 8],
+    by: AllocationId,
+    user: String,
+    ends_ms: u64,
+}
+
+/// See the module.
+pub struct Server {
+    config: Config,
+    nonces: Nonces,
+    strangers: Strangers,
+    bindings: Strangers,
+    counts: Counts,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    clients: FxHashMap<Client, AllocationId>,
+    reservations: Vec<Reservation>,
+    tokens: u64,
+    ends: BinaryHeap<Reverse<(u64, AllocationId)>>,
+    stats: Stats,
+    reply: Vec<u8>,
+}
+
+/// A refusal with its code (RFC 8489 §14.8, RFC 8656 §19).
+type Refusal = u16;
+
+struct Asked<'a> {
+    client: &'a Client,
+    message: &'a Message<'a>,
+    keys: Keys,
+    username: &'a str,
+    user: &'a str,
+    now: Now,
+}
+
+impl Server {
+    /// Nothing is lent yet.
+    pub fn new(config: Config) -> Self {
+        Self {
+            nonces: Nonces::new(&config.key, NONCE_S),
+            strangers: Strangers::new(config.strangers, config.seed),
+            bindings: Strangers::new(config.bindings, config.seed.rotate_left(17)),
+            counts: Counts::default(),
+            slots: vec![],
+            free: vec![],
+            clients: FxHashMap::default(),
+            reservations: vec![],
+            tokens: config.seed,
+            ends: BinaryHeap::new(),
+            stats: Stats::default(),
+            reply: Vec::with_capacity(512),
+            config,
+        }
+    }
+
+    /// So far.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            allocations: self.counts.total(),
+            ..self.stats
+        }
+    }
+
+    /// The engine's ports or the machine's addresses have changed.
+    pub fn set_filter(&mut self, filter: Filter) {
+        self.config.filter = filter;
+    }
+
+    /// A datagram, or a frame of a stream.
+    pub fn client_packet(&mut self, client: &Client, bytes: &[u8], now: Now, sink: &mut impl Sink) {
+        match bytes.first() {
+            Some(0x40..=0x4F) => self.channel_data(client, bytes, now, sink),
+            _ if looks_like_stun(bytes) => match Message::read(bytes) {
+                Ok(message) => self.stun(client, &message, now, sink),
+                Err(_) => self.stats.dropped += 1,
+            },
+            _ => self.stats.dropped += 1,
+        }
+    }
+
+    /// A stream has ended: what was lent by it goes (RFC 8656 §3.1).
+    pub fn client_gone(&mut self, client: &Client, sink: &mut impl Sink) {
+        if let Some(id) = self.clients.get(client).copied() {
+            self.close(id, sink);
+        }
+    }
+
+    /// What a peer sent to a lent address.
+    pub fn peer_packet(
+        &mut self,
+        id: AllocationId,
+        peer: SocketAddr,
+        payload: &[u8],
+        now: Now,
+        sink: &mut impl Sink,
+    ) {
+        let peer = canonical(peer);
+        let bandwidth = self.config.bandwidth;
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let Some(allocation) = get_mut(&mut self.slots, id) else {
+            return;
+        };
+        let open = match allocation.permitted(peer.ip(), now.ms) {
+            Some(Reach::Open) => true,
+            Some(Reach::SomePorts) => self.config.filter.allows(peer),
+            _ => false,
+        };
+        let (Ok(size), true, true) = (
+            u16::try_from(length),
+            open,
+            allocation.down.take(length, bandwidth, now.ms),
+        ) else {
+            self.stats.dropped += 1;
+            return;
+        };
+        self.stats.relayed += 1;
+        self.stats.relayed_bytes += u64::from(length);
+        if let Some(number) = allocation.channel_of(peer, now.ms) {
+            let [a, b] = number.to_be_bytes();
+            let [c, d] = size.to_be_bytes();
+            sink.to_client(&allocation.client, &[a, b, c, d], payload);
+            return;
+        }
+        let transaction = pseudo_transaction(self.stats.relayed);
+        self.reply.clear();
+        Writer::new(&mut self.reply, method::DATA, Class::Indication, transaction)
+            .xor_address(kind::XOR_PEER_ADDRESS, peer)
+            .attribute(kind::DATA, payload);
+        sink.to_client(&allocation.client, &self.reply, &[]);
+    }
+
+    /// The shell has bound a port, or could not. `reserved`: the next one was kept too.
+    pub fn relay_opened(
+        &mut self,
+        id: AllocationId,
+        relayed: Option<SocketAddr>,
+        reserved: bool,
+        now: Now,
+        sink: &mut impl Sink,
+    ) {
+        let Some(allocation) = get_mut(&mut self.slots, id) else {
+            sink.close_relay(id);
+            if reserved {
+                sink.close_reserved(id);
+            }
+            return;
+        };
+        let (client, transaction, keys) =
+            (allocation.client, allocation.transaction, allocation.keys.clone());
+        let Some(relayed) = relayed else {
+            self.refuse(
+                &client,
+                method::ALLOCATE,
+                transaction,
+                508,
+                Some((Seal::Sha1, &keys)),
+                sink,
+            );
+            self.forget(id);
+            return;
+        };
+        allocation.relayed = Some(relayed);
+        let seconds = allocation.lifetime_s;
+        let user = allocation.user.clone();
+        self.extend(id, seconds, now);
+        let token = reserved.then(|| self.reserve(id, user, now));
+        self.allocated(id, token, Seal::Sha1, sink);
+    }
+
+    /// Ends what is over.
+    pub fn tick(&mut self, now: Now, sink: &mut impl Sink) {
+        while let Some(Reverse((ends_ms, id))) = self.ends.peek().copied() {
+            if ends_ms > now.ms {
+                break;
+            }
+            self.ends.pop();
+            let Some(allocation) = get_mut(&mut self.slots, id).filter(|one| one.looked_at_ms == ends_ms)
+            else {
+                continue;
+            };
+            if allocation.ends_ms > now.ms {
+                allocation.looked_at_ms = allocation.ends_ms;
+                self.ends.push(Reverse((allocation.ends_ms, id)));
+            } else {
+                self.close(id, sink);
+            }
+        }
+        self.reservations.retain(|one| {
+            let kept = one.ends_ms > now.ms;
+            if !kept {
+                sink.close_reserved(one.by);
+            }
+            kept
+        });
+    }
+
+    /// When `tick` is wanted next.
+    pub fn next_ms(&self) -> Option<u64> {
+        let allocation = self.ends.peek().map(|Reverse((at, _))| *at);
+        let reservation = self.reservations.iter().map(|one| one.ends_ms).min();
+        allocation.into_iter().chain(reservation).min()
+    }
+
+    // Relaying
+
+    fn channel_data(&mut self, client: &Client, bytes: &[u8], now: Now, sink: &mut impl Sink) {
+        let header = bytes.get(..4).and_then(|head| <[u8; 4]>::try_from(head).ok());
+        let Some([a, b, c, d]) = header else {
+            self.stats.dropped += 1;
+            return;
+        };
+        let length = usize::from(u16::from_be_bytes([c, d]));
+        let peer = self
+            .allocation_of(client)
+            .and_then(|(id, one)| Some((id, one.peer_of(u16::from_be_bytes([a, b]), now.ms)?)));
+        match (peer, bytes.get(4..4 + length)) {
+            (Some((id, peer)), Some(payload)) => self.relay(id, peer, payload, now, sink),
+            _ => self.stats.dropped += 1,
+        }
+    }
+
+    fn send_indication(&mut self, client: &Client, message: &Message<'_>, now: Now, sink: &mut impl Sink) {
+        let peer = message.xor_address(kind::XOR_PEER_ADDRESS).map(canonical);
+        let Some(((id, _), (peer, payload))) = self
+            .allocation_of(client)
+            .zip(peer.zip(message.attribute(kind::DATA)))
+        else {
+            self.stats.dropped += 1;
+            return;
+        };
+        self.relay(id, peer, payload, now, sink);
+    }
+
+    fn relay(&mut self, id: AllocationId, peer: SocketAddr, payload: &[u8], now: Now, sink: &mut impl Sink) {
+        let bandwidth = self.config.bandwidth;
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let Some(allocation) = get_mut(&mut self.slots, id) else {
+            return;
+        };
+        let open = match allocation.permitted(peer.ip(), now.ms) {
+            Some(Reach::Open) => peer.port() != 0,
+            Some(Reach::SomePorts) => self.config.filter.allows(peer),
+            _ => false,
+        };
+        let same_family = allocation
+            .relayed
+            .is_some_and(|own| own.is_ipv4() == peer.is_ipv4());
+        if open && same_family && allocation.up.take(length, bandwidth, now.ms) {
+            self.stats.relayed += 1;
+            self.stats.relayed_bytes += u64::from(length);
+            sink.to_peer(id, peer, payload);
+        } else {
+            self.stats.dropped += 1;
+        }
+    }
+
+    // Requests
+
+    fn stun(&mut self, client: &Client, message: &Message<'_>, now: Now, sink: &mut impl Sink) {
+        match (message.class, message.method) {
+            (Class::Request, method::BINDING) => self.binding(client, message, now, sink),
+            (Class::Request, _) => {
+                if let Err(code) = self.request(client, message, now, sink) {
+                    self.stranger(client, message, code, now, sink);
+                }
+            }
+            (Class::Indication, method::SEND) => self.send_indication(client, message, now, sink),
+            // Answers are for clients; a Binding indication only keeps a NAT open.
+            (Class::Indication | Class::Success | Class::Error, _) => {}
+        }
+    }
+
+    fn binding(&mut self, client: &Client, message: &Message<'_>, now: Now, sink: &mut impl Sink) {
+        if !self.bindings.take(client.remote.ip(), now.ms) {
+            self.stats.dropped += 1;
+            return;
+        }
+        let unknown = unknown(message);
+        if !unknown.is_empty() {
+            self.unknown(client, message, &unknown, None, sink);
+            return;
+        }
+        self.stats.bindings += 1;
+        self.reply.clear();
+        Writer::new(
+            &mut self.reply,
+            method::BINDING,
+            Class::Success,
+            message.transaction,
+        )
+        .xor_address(kind::XOR_MAPPED_ADDRESS, canonical(client.remote))
+        .fingerprint();
+        sink.to_client(client, &self.reply, &[]);
+    }
+
+    /// Answers whoever is proven; Err is for `stranger`.
+    fn request(
+        &mut self,
+        client: &Client,
+        message: &Message<'_>,
+        now: Now,
+        sink: &mut impl Sink,
+    ) -> Result<(), Refusal> {
+        let asked = self.proven(client, message, now)?;
+        let seal = message.seal().unwrap_or(Seal::Sha1);
+        let unknown = unknown(message);
+        if !unknown.is_empty() {
+            self.unknown(client, message, &unknown, Some((seal, &asked.keys)), sink);
+            return Ok(());
+        }
+        let done = match message.method {
+            method::ALLOCATE => self.allocate(&asked, sink),
+            method::REFRESH => self.refresh(&asked, sink),
+            method::CREATE_PERMISSION => self.create_permission(&asked, sink),
+            method::CHANNEL_BIND => self.channel_bind(&asked, sink),
+            _ => Err(400),
+        };
+        if let Err(code) = done {
+            self.refuse(
+                client,
+                message.method,
+                message.transaction,
+                code,
+                Some((seal, &asked.keys)),
+                sink,
+            );
+        }
+        Ok(())
+    }
+
+    /// RFC 8489 §9.2.4.
+    fn proven<'a>(
+        &self,
+        client: &'a Client,
+        message: &'a Message<'a>,
+        now: Now,
+    ) -> Result<Asked<'a>, Refusal> {
+        if message.seal().is_none() {
+            return Err(401);
+        }
+        let (Some(username), Some(realm), Some(nonce)) = (
+            message.text(kind::USERNAME),
+            message.text(kind::REALM),
+            message.attribute(kind::NONCE),
+        ) else {
+            return Err(400);
+        };
+        if !self.nonces.holds(nonce, client.remote.ip(), now.unix_s) {
+            return Err(438);
+        }
+        if realm != self.config.realm {
+            return Err(401);
+        }
+        // Whoever has something lent keeps its key: it is computed once, and holds until the allocation ends.
+        if let Some((_, allocation)) = self.allocation_of(client) {
+            if allocation.username == username {
+                let keys = allocation.keys.clone();
+                let (_, user) = username.split_once(':').ok_or(401u16)?;
+                return self.sealed(client, message, username, user, vec![keys], now);
+            }
+        }
+        let (user, keys) = self
+            .config
+            .secrets
+            .keys(username, &self.config.realm, now.unix_s)
+            .map_err(|_| 401u16)?;
+        self.sealed(client, message, username, user, keys, now)
+    }
+
+    fn sealed<'a>(
+        &self,
+        client: &'a Client,
+        message: &'a Message<'a>,
+        username: &'a str,
+        user: &'a str,
+        keys: Vec<Keys>,
+        now: Now,
+    ) -> Result<Asked<'a>, Refusal> {
+        let keys = keys
+            .into_iter()
+            .find(|keys| message.is_sealed_by(keys))
+            .ok_or(401u16)?;
+        Ok(Asked {
+            client,
+            message,
+            keys,
+            username,
+            user,
+            now,
+        })
+    }
+
+    /// RFC 8656 §7.2.
+    fn allocate(&mut self, asked: &Asked<'_>, sink: &mut impl Sink) -> Result<(), Refusal> {
+        let message = asked.message;
+        let seal = message.seal().unwrap_or(Seal::Sha1);
+        if let Some((id, allocation)) = self.allocation_of(asked.client) {
+            if allocation.transaction != message.transaction {
+                return Err(437);
+            }
+            if allocation.relayed.is_some() {
+                self.allocated(id, None, seal, sink);
+            }
+            return Ok(());
+        }
+        match message.attribute(kind::REQUESTED_TRANSPORT) {
+            Some([17, _, _, _]) => {}
+            Some([_, _, _, _]) => return Err(442),
+            _ => return Err(400),
+        }
+        let mut wanted = self.wanted(message)?;
+        if let Some(token) = message.attribute(kind::RESERVATION_TOKEN) {
+            let at = self
+                .reservations
+                .iter()
+                .position(|one| one.token == *token && one.user == asked.user)
+                .ok_or(508u16)?;
+            wanted.reserved_by = Some(self.reservations.swap_remove(at).by);
+        }
+        if !self
+            .counts
+            .take(&self.config.quotas, asked.user, asked.client.remote.ip())
+        {
+            if let Some(by) = wanted.reserved_by {
+                sink.close_reserved(by);
+            }
+            return Err(486);
+        }
+        let mut allocation = Allocation::new(
+            *asked.client,
+            asked.username.to_owned(),
+            asked.user.to_owned(),
+            asked.keys.clone(),
+            message.transaction,
+        );
+        allocation.lifetime_s = lifetime(message)
+            .unwrap_or(DEFAULT_LIFETIME_S)
+            .clamp(DEFAULT_LIFETIME_S, MAX_LIFETIME_S);
+        let id = self.insert(allocation);
+        sink.open_relay(id, wanted);
+        Ok(())
+    }
+
+    fn wanted(&self, message: &Message<'_>) -> Result<Wanted, Refusal> {
+        let ipv6 = match message.attribute(kind::REQUESTED_ADDRESS_FAMILY) {
+            None | Some([1, ..]) => false,
+            Some([2, ..]) => true,
+            Some(_) => return Err(440),
+        };
+        if (ipv6 && !self.config.ipv6) || (!ipv6 && !self.config.ipv4) {
+            return Err(440);
+        }
+        let even = message.attribute(kind::EVEN_PORT);
+        let token = message.attribute(kind::RESERVATION_TOKEN);
+        // A kept port has its family and its number already (RFC 8656 §7.1).
+        if token.is_some() && (even.is_some() || message.attribute(kind::REQUESTED_ADDRESS_FAMILY).is_some())
+        {
+            return Err(400);
+        }
+        Ok(Wanted {
+            ipv6,
+            even: even.is_some(),
+            reserve: even
+                .and_then(|value| value.first())
+                .is_some_and(|bits| bits & 0x80 != 0)
+                && self.reservations.len() < MAX_RESERVATIONS,
+            reserved_by: None,
+        })
+    }
+
+    fn allocated(&mut self, id: AllocationId, token: Option<[u8; 8]>, seal: Seal, sink: &mut impl Sink) {
+        let Some(allocation) = get(&self.slots, id) else {
+            return;
+        };
+        let Some(relayed) = allocation.relayed else {
+            return;
+        };
+        self.reply.clear();
+        let mut writer = Writer::new(
+            &mut self.reply,
+            method::ALLOCATE,
+            Class::Success,
+            allocation.transaction,
+        );
+        writer
+            .xor_address(kind::XOR_RELAYED_ADDRESS, relayed)
+            .xor_address(kind::XOR_MAPPED_ADDRESS, canonical(allocation.client.remote))
+            .attribute(kind::LIFETIME, &allocation.lifetime_s.to_be_bytes());
+        if let Some(token) = token {
+            writer.attribute(kind::RESERVATION_TOKEN, &token);
+        }
+        writer.seal(seal, &allocation.keys).fingerprint();
+        sink.to_client(&allocation.client, &self.reply, &[]);
+    }
+
+    /// RFC 8656 §8.2.
+    fn refresh(&mut self, asked: &Asked<'_>, sink: &mut impl Sink) -> Result<(), Refusal> {
+        let (id, _) = self.own(asked)?;
+        let seconds = match lifetime(asked.message).unwrap_or(DEFAULT_LIFETIME_S) {
+            0 => 0,
+            wanted => wanted.clamp(DEFAULT_LIFETIME_S, MAX_LIFETIME_S),
+        };
+        if seconds == 0 {
+            self.close(id, sink);
+        } else {
+            self.extend(id, seconds, asked.now);
+        }
+        self.done(asked, Some(seconds), sink);
+        Ok(())
+    }
+
+    /// RFC 8656 §10.2.
+    fn create_permission(&mut self, asked: &Asked<'_>, sink: &mut impl Sink) -> Result<(), Refusal> {
+        let (id, relayed) = self.own(asked)?;
+        let transaction = &asked.message.transaction;
+        let peers = || {
+            asked
+                .message
+                .attributes()
+                .filter(|(kind, _)| *kind == kind::XOR_PEER_ADDRESS)
+                .map(|(_, value)| {
+                    crate::message::unxor(value, transaction)
+                        .map(canonical)
+                        .ok_or(400u16)
+                })
+        };
+        // All or none.
+        if peers().next().is_none() {
+            return Err(400);
+        }
+        for peer in peers() {
+            self.reach(peer?, relayed)?;
+        }
+        for peer in peers() {
+            let peer = peer?;
+            let reach = self.reach(peer, relayed)?;
+            let permitted =
+                get_mut(&mut self.slots, id).is_some_and(|one| one.permit(peer.ip(), reach, asked.now.ms));
+            if !permitted {
+                return Err(508);
+            }
+        }
+        self.done(asked, None, sink);
+        Ok(())
+    }
+
+    /// RFC 8656 §12.2.
+    fn channel_bind(&mut self, asked: &Asked<'_>, sink: &mut impl Sink) -> Result<(), Refusal> {
+        let (id, relayed) = self.own(asked)?;
+        let number = match asked.message.attribute(kind::CHANNEL_NUMBER) {
+            Some([a, b, _, _]) => u16::from_be_bytes([*a, *b]),
+            _ => return Err(400),
+        };
+        let peer = asked
+            .message
+            .xor_address(kind::XOR_PEER_ADDRESS)
+            .map(canonical)
+            .ok_or(400u16)?;
+        if !(0x4000..=0x4FFF).contains(&number) {
+            return Err(400);
+        }
+        let reach = self.reach(peer, relayed)?;
+        if !self.config.filter.allows(peer) {
+            return Err(403);
+        }
+        let allocation = get_mut(&mut self.slots, id).ok_or(437u16)?;
+        allocation
+            .bind(number, peer, asked.now.ms)
+            .map_err(|refused| match refused {
+                Refused::Taken => 400u16,
+                Refused::Full => 508,
+            })?;
+        if !allocation.permit(peer.ip(), reach, asked.now.ms) {
+            return Err(508);
+        }
+        self.done(asked, None, sink);
+        Ok(())
+    }
+
+    fn reach(&self, peer: SocketAddr, relayed: SocketAddr) -> Result<Reach, Refusal> {
+        if peer.is_ipv4() != relayed.is_ipv4() {
+            return Err(443);
+        }
+        match self.config.filter.reach(peer.ip()) {
+            Reach::Closed => Err(403),
+            reach => Ok(reach),
+        }
+    }
+
+    /// The asker's allocation and its address.
+    fn own(&self, asked: &Asked<'_>) -> Result<(AllocationId, SocketAddr), Refusal> {
+        let (id, allocation) = self.allocation_of(asked.client).ok_or(437u16)?;
+        if allocation.username != asked.username {
+            return Err(441);
+        }
+        Ok((id, allocation.relayed.ok_or(437u16)?))
+    }
+
+    // Answers
+
+    fn done(&mut self, asked: &Asked<'_>, lifetime_s: Option<u32>, sink: &mut impl Sink) {
+        self.reply.clear();
+        let mut writer = Writer::new(
+            &mut self.reply,
+            asked.message.method,
+            Class::Success,
+            asked.message.transaction,
+        );
+        if let Some(seconds) = lifetime_s {
+            writer.attribute(kind::LIFETIME, &seconds.to_be_bytes());
+        }
+        writer
+            .seal(asked.message.seal().unwrap_or(Seal::Sha1), &asked.keys)
+            .fingerprint();
+        sink.to_client(asked.client, &self.reply, &[]);
+    }
+
+    /// No more than four times what was asked for, and not too often: the address may be somebody else's.
+    fn stranger(
+        &mut self,
+        client: &Client,
+        message: &Message<'_>,
+        code: u16,
+        now: Now,
+        sink: &mut impl Sink,
+    ) {
+        self.stats.refused += 1;
+        if !self.strangers.take(client.remote.ip(), now.ms) {
+            self.stats.dropped += 1;
+            return;
+        }
+        self.reply.clear();
+        let mut writer = Writer::new(&mut self.reply, message.method, Class::Error, message.transaction);
+        writer.error(code);
+        if code == 401 || code == 438 {
+            let nonce = self.nonces.make(client.remote.ip(), now.unix_s);
+            writer
+                .attribute(kind::REALM, self.config.realm.as_bytes())
+                .attribute(kind::NONCE, nonce.as_bytes());
+        }
+        sink.to_client(client, &self.reply, &[]);
+    }
+
+    fn refuse(
+        &mut self,
+        client: &Client,
+        method: u16,
+        transaction: [u8; 12],
+        code: u16,
+        seal: Option<(Seal, &Keys)>,
+        sink: &mut impl Sink,
+    ) {
+        self.stats.refused += 1;
+        self.reply.clear();
+        let mut writer = Writer::new(&mut self.reply, method, Class::Error, transaction);
+        writer.error(code);
+        if let Some((seal, keys)) = seal {
+            writer.seal(seal, keys);
+        }
+        writer.fingerprint();
+        sink.to_client(client, &self.reply, &[]);
+    }
+
+    fn unknown(
+        &mut self,
+        client: &Client,
+        message: &Message<'_>,
+        unknown: &[u8],
+        seal: Option<(Seal, &Keys)>,
+        sink: &mut impl Sink,
+    ) {
+        self.stats.refused += 1;
+        self.reply.clear();
+        let mut writer = Writer::new(&mut self.reply, message.method, Class::Error, message.transaction);
+        writer.error(420).attribute(kind::UNKNOWN_ATTRIBUTES, unknown);
+        if let Some((seal, keys)) = seal {
+            writer.seal(seal, keys);
+        }
+        writer.fingerprint();
+        sink.to_client(client, &self.reply, &[]);
+    }
+
+    // What is kept
+
+    fn allocation_of(&self, client: &Client) -> Option<(AllocationId, &Allocation)> {
+        let id = *self.clients.get(client)?;
+        Some((id, get(&self.slots, id)?))
+    }
+
+    fn insert(&mut self, allocation: Allocation) -> AllocationId {
+        let client = allocation.client;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot {
+                generation: 0,
+                allocation: None,
+            });
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        let mut id = AllocationId { slot, generation: 0 };
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            id.generation = place.generation;
+            place.allocation = Some(Box::new(allocation));
+        }
+        self.clients.insert(client, id);
+        id
+    }
+
+    /// The heap gets an entry only when it would look too late: a client that refreshes without end does not make it grow.
+    fn extend(&mut self, id: AllocationId, seconds: u32, now: Now) {
+        if let Some(allocation) = get_mut(&mut self.slots, id) {
+            allocation.lifetime_s = seconds;
+            allocation.ends_ms = now.ms + u64::from(seconds) * 1_000;
+            if allocation.ends_ms < allocation.looked_at_ms {
+                allocation.looked_at_ms = allocation.ends_ms;
+                self.ends.push(Reverse((allocation.ends_ms, id)));
+            }
+        }
+    }
+
+    fn close(&mut self, id: AllocationId, sink: &mut impl Sink) {
+        sink.close_relay(id);
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: AllocationId) {
+        let Some(place) = self
+            .slots
+            .get_mut(id.slot as usize)
+            .filter(|slot| slot.generation == id.generation)
+        else {
+            return;
+        };
+        let Some(allocation) = place.allocation.take() else {
+            return;
+        };
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(id.slot);
+        self.clients.remove(&allocation.client);
+        self.counts
+            .give_back(&allocation.user, allocation.client.remote.ip());
+    }
+
+    fn reserve(&mut self, by: AllocationId, user: String, now: Now) -> [u8; 8] {
+        // Guessing one gains nothing: it is bound to its user. It need only be another each time.
+        self.tokens = self
+            .tokens
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let token = self.tokens.to_be_bytes();
+        self.reservations.push(Reservation {
+            token,
+            by,
+            user,
+            ends_ms: now.ms + RESERVATION_MS,
+        });
+        token
+    }
+}
+
+fn get(slots: &[Slot], id: AllocationId) -> Option<&Allocation> {
+    slots
+        .get(id.slot as usize)
+        .filter(|slot| slot.generation == id.generation)?
+        .allocation
+        .as_deref()
+}
+
+fn get_mut(slots: &mut [Slot], id: AllocationId) -> Option<&mut Allocation> {
+    slots
+        .get_mut(id.slot as usize)
+        .filter(|slot| slot.generation == id.generation)?
+        .allocation
+        .as_deref_mut()
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+fn lifetime(message: &Message<'_>) -> Option<u32> {
+    message
+        .attribute(kind::LIFETIME)?
+        .try_into()
+        .ok()
+        .map(u32::from_be_bytes)
+}
+
+/// Types that must be understood and are not, as the answer lists them (RFC 8489 §14.10); a few will do.
+fn unknown(message: &Message<'_>) -> Vec<u8> {
+    let kinds = message
+        .attributes()
+        .map(|(kind, _)| kind)
+        .filter(|kind| !kind::is_understood(*kind));
+    kinds.take(8).flat_map(u16::to_be_bytes).collect()
+}
+
+/// Nobody answers an indication: its transaction need only differ from the last.
+fn pseudo_transaction(count: u64) -> [u8; 12] {
+    let mut transaction = [0; 12];
+    transaction[4..].copy_from_slice(&count.to_be_bytes());
+    transaction
+}
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;
