@@ -49,6 +49,7 @@ check:
 fix:
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+	$(PY) tools/reference.py
 	cargo fmt --all
 
 bench:

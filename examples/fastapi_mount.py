@@ -11,7 +11,7 @@ from roomful import Roomful
 
 USERS = {"ann": "secret", "ben": "hunter2"}
 
-roomful = Roomful(dev=True, bind=["127.0.0.1"])
+roomful = Roomful(dev=True)
 app = FastAPI(lifespan=roomful.lifespan)
 
 

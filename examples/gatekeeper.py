@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from roomful import Roomful
 
-roomful = Roomful(dev=True, bind=["127.0.0.1"])
+roomful = Roomful(dev=True)
 ROOMS = {"class", "lobby"}
 
 

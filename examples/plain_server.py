@@ -2,7 +2,7 @@
 
 from roomful import Roomful
 
-roomful = Roomful(dev=True, bind=["127.0.0.1"])
+roomful = Roomful(dev=True)
 
 
 @roomful.on_join

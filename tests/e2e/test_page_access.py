@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
@@ -61,7 +61,12 @@ async def test_axe_finds_nothing(visitor: Visitor, size: dict[str, int], scheme:
     assert await faults(page) == [], "alone"
     other = await visitor.visit(f"/?room={room}&name=Bob&join=1", size, scheme=scheme)
     await expect(page.get_by_test_id("tile")).to_have_count(2, timeout=20_000)
-    for key, role in (("i", "dialog"), ("?", "dialog"), ("q", "alertdialog")):
+    dialogs: tuple[tuple[str, Literal["dialog", "alertdialog"]], ...] = (
+        ("i", "dialog"),
+        ("?", "dialog"),
+        ("q", "alertdialog"),
+    )
+    for key, role in dialogs:
         await page.keyboard.press(key)
         await expect(page.get_by_role(role)).to_be_visible()
         assert await faults(page) == [], f"the dialog of {key}"

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from starlette.types import ASGIApp
 
+from roomful.app.discreet import keep_tokens_out_of_logs
 from roomful.app.gateway import Gateway
 from roomful.app.listen import Listener, bind, without_missing_ipv6
 from roomful.app.parts import PROGRAM_TOKEN_S, Credentials, credentials, room_grant, start_parts
@@ -173,6 +174,7 @@ class Roomful:
 
     async def _ready(self) -> ASGIApp:
         if self._running is None:
+            keep_tokens_out_of_logs()
             # Nothing is awaited here, so that two first requests cannot start two servers.
             self._running = start_parts(self.settings, self.credentials, self.hooks, self.websockets)
         return self._running.asgi

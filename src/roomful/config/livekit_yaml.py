@@ -68,7 +68,7 @@ def _bound(value: object) -> object:
     return values.size(value) or 2**31
 
 
-_KNOWN: dict[str, tuple[str, Callable[[object], object]]] = {
+KNOWN: dict[str, tuple[str, Callable[[object], object]]] = {
     "port": ("port", values.port),
     "bind_addresses": ("bind", values.addresses),
     "development": ("dev", values.flag),
@@ -97,7 +97,7 @@ _KNOWN: dict[str, tuple[str, Callable[[object], object]]] = {
     "webhook.urls": ("webhook.urls", values.urls),
     "webhook.api_key": ("webhook.api_key", values.text),
 }
-_AGREES: dict[str, object] = {"rtc.use_ice_lite": True, "enable_data_tracks": True, "turn.enabled": False}
+AGREES: dict[str, object] = {"rtc.use_ice_lite": True, "enable_data_tracks": True, "turn.enabled": False}
 """Keys whose one value is how things are here anyway: no warning then."""
 _WHOLE = {"keys", "rtc.node_ip", "room.enabled_codecs"}
 """Tables and lists that are read in one piece."""
@@ -118,8 +118,8 @@ def read_livekit_yaml(path: Path, content: str) -> tuple[list[Found], list[str]]
                 origin = Origin(f"{path}:{node.start_mark.line + 1}", name)
                 if name == "key_file":
                     found.append(_key_file(origin, value))
-                elif (known := _KNOWN.get(name)) is None:
-                    if name not in _AGREES or value != _AGREES[name]:
+                elif (known := KNOWN.get(name)) is None:
+                    if name not in AGREES or value != AGREES[name]:
                         ignored.append(name)
                 else:
                     field, read = known
@@ -144,7 +144,7 @@ def _leaves(path: Path, node: yaml.Node, prefix: str) -> Iterator[tuple[str, yam
         if not isinstance(key, yaml.ScalarNode):
             raise ConfigError(f"{path}:{key.start_mark.line + 1}: expected a name")
         name = f"{prefix}{key.value}"
-        table = any(one.startswith(f"{name}.") for one in (*_KNOWN, *_AGREES)) and name not in _WHOLE
+        table = any(one.startswith(f"{name}.") for one in (*KNOWN, *AGREES)) and name not in _WHOLE
         if table and isinstance(value, yaml.ScalarNode) and value.value in ("", "null", "~"):
             continue  # a section whose keys are all commented out
         if table:
