@@ -89,7 +89,7 @@ def native_engine(settings: Settings) -> Engine:
     """Raises ConfigError (`port_taken` …)."""
     try:
         return Engine(
-            addresses=settings.bind,
+            addresses=settings.media_bind,
             announced=settings.node_ips,
             udp_port=settings.rtc_udp_port,
             tcp_port=settings.rtc_tcp_port,

@@ -44,7 +44,9 @@ class Roomful:
     def __init__(self, settings: Settings | None = None, **changes: Any) -> None:
         """Raises TypeError for a setting that does not exist."""
         chosen = replace(settings, **changes) if settings else Settings(**changes)
-        self.settings = replace(chosen, bind=without_missing_ipv6(chosen.bind))
+        self.settings = replace(
+            chosen, bind=without_missing_ipv6(chosen.bind), rtc_bind=without_missing_ipv6(chosen.rtc_bind)
+        )
         self.hooks = UserHooks(self.settings.policy.hook_deadline_s, decode)
         self.websockets: list[UserSocket] = [UserSocket.echo()] if self.settings.dev else []
         self._credentials: Credentials | None = None

@@ -22,7 +22,7 @@ from roomful.cli.arguments import Commands, add_settings, command, settings_of
 from roomful.config.holders import holder
 from roomful.config.load import Loaded
 from roomful.config.options import OPTIONS
-from roomful.config.settings import Settings
+from roomful.config.settings import Settings, is_loopback
 from roomful.config.shown import NONE, shown
 
 _EXAMPLES = """\
@@ -144,7 +144,7 @@ def ports(settings: Settings) -> Iterator[Finding]:
     for port, kind, what, flag in wanted:
         if port == 0:
             continue
-        error = _try(settings.bind, port, kind)
+        error = _try(settings.media_bind if flag.startswith("--rtc") else settings.bind, port, kind)
         if error is None:
             yield Finding(GOOD, f"{kind} {port} is free ({what})")
         else:
@@ -173,7 +173,7 @@ def reach(settings: Settings) -> Iterator[Finding]:
     """As far as it can be known from here: nothing is sent to anybody but this machine."""
     from roomful.https.addresses import certified_names, host_name, machine_addresses, shown_address
 
-    if not settings.beyond_loopback:
+    if not settings.beyond_loopback and all(is_loopback(one) for one in settings.media_bind):
         yield Finding(
             ODD,
             "only this machine can reach it; "
@@ -192,7 +192,9 @@ def reach(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         ODD, "whether a firewall or NAT lets others in cannot be seen from here: open the ports above, UDP first"
     )
-    if settings.https_port is None:
+    if not settings.beyond_loopback:
+        yield Finding(ODD, "pages come through a reverse proxy on this machine: it has to do https")
+    elif settings.https_port is None:
         yield Finding(ODD, "https is off: browsers on other machines get no camera unless a proxy does TLS")
     else:
         names = certified_names(settings.bind)

@@ -13,7 +13,8 @@ from roomful.cli.logs import set_up_logging
 _EXAMPLES = """\
   roomful serve --dev                     try it on this machine; LiveKit's tutorials work as they are
   roomful serve                           for your network: https with a QR code, a host link, a key of its own
-  roomful serve --bind 127.0.0.1          behind a reverse proxy that does TLS
+  roomful serve --bind 127.0.0.1 --rtc-bind 0.0.0.0
+                                          behind a reverse proxy, which does https; media passes beside it
   roomful serve --node-ip 203.0.113.7     behind NAT: the address that clients shall send media to
   roomful serve --config livekit.yaml     with the file you have
   ROOMFUL_PORT=8000 roomful serve         the same options in the environment

@@ -52,6 +52,10 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("region", "region", values.text, "name of the place where this server is, told to clients"),
     Option(
+        "rtc-bind", "rtc_bind", values.addresses, "addresses of media, when HTTP alone is behind a reverse proxy; else --bind",
+        "media", "ADDR,…",
+    ),
+    Option(
         "node-ip", "node_ips", values.announced, "addresses that clients send media to, where NAT hides the bound ones",
         "media", "ADDR,…",
     ),

@@ -54,6 +54,8 @@ class Settings:
     rtc_tcp_port: int | None = 7881
     """ICE-TCP; None for none."""
     threads: int = 1
+    rtc_bind: tuple[str, ...] = ()
+    """Where media is listened for, when that is not `bind`: behind a reverse proxy, which takes HTTP on loopback."""
     node_ips: tuple[str, ...] = ()
     """Addresses that clients are told; empty for those that are bound."""
     keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -84,6 +86,11 @@ class Settings:
     def __post_init__(self) -> None:
         bind = tuple(self.bind) or (LOOPBACK if self.dev else EVERYWHERE)
         object.__setattr__(self, "bind", bind)
+        object.__setattr__(self, "rtc_bind", tuple(self.rtc_bind))
+
+    @property
+    def media_bind(self) -> tuple[str, ...]:
+        return self.rtc_bind or self.bind
 
     @property
     def beyond_loopback(self) -> bool:

@@ -99,6 +99,12 @@ def test_a_program_in_dev_mode_stays_on_loopback_too() -> None:
     assert "0.0.0.0" in Settings().bind and Settings().beyond_loopback
 
 
+def test_media_may_be_listened_for_elsewhere(tmp_path: Path) -> None:
+    behind_proxy = loaded(tmp_path, bind="127.0.0.1", rtc_bind="0.0.0.0").settings
+    assert behind_proxy.media_bind == ("0.0.0.0",) and not behind_proxy.beyond_loopback
+    assert loaded(tmp_path, bind="127.0.0.1").settings.media_bind == ("127.0.0.1",)
+
+
 def test_the_webhooks_key_must_be_one_of_the_keys(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="webhook-key"):
         loaded(tmp_path, keys="a: b", webhook_key="c")
