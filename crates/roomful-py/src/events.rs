@@ -1,6 +1,7 @@
 //! Events of `media.Engine.drain`: the router's [`Event`] to (name, dict). The stub `media.pyi` lists every name and key.
+use crate::fields::{dict, named};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 use roomful_sfu::command::{DataKind, Id};
 use roomful_sfu::event::{Event, Quality, TransportState};
 
@@ -61,15 +62,6 @@ fn pairs<'py>(py: Python<'py>, mids: &[(String, Id)]) -> PyResult<Bound<'py, PyD
         dict.set_item(mid, &**track)?;
     }
     Ok(dict)
-}
-
-/// Writes a dict literal with interned keys.
-macro_rules! dict {
-    ($py:expr; $($key:ident: $value:expr),* $(,)?) => {{
-        let dict = PyDict::new($py);
-        $(dict.set_item(pyo3::intern!($py, stringify!($key)), $value)?;)*
-        dict
-    }};
 }
 
 /// `(name, {key: value})`
@@ -205,8 +197,4 @@ pub fn told<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyTuple>
 /// The engine is gone for good; every later drain says so again.
 pub fn died<'py>(py: Python<'py>, reason: &str) -> PyResult<Bound<'py, PyTuple>> {
     named(py, "died", dict!(py; reason: reason))
-}
-
-fn named<'py>(py: Python<'py>, name: &str, fields: Bound<'py, PyDict>) -> PyResult<Bound<'py, PyTuple>> {
-    PyTuple::new(py, [PyString::intern(py, name).into_any(), fields.into_any()])
 }

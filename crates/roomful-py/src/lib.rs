@@ -2,6 +2,7 @@
 mod commands;
 mod events;
 mod fields;
+mod hub;
 mod media;
 
 use pyo3::prelude::*;
@@ -27,6 +28,27 @@ mod _native {
             // So that `from roomful._native.media import Engine` finds it, as it finds a module of Python's.
             let modules = module.py().import("sys")?.getattr("modules")?;
             modules.set_item("roomful._native.media", module)
+        }
+    }
+
+    /// `roomful._native.hub`
+    #[pymodule]
+    mod hub {
+        use super::*;
+
+        #[pymodule_export]
+        use crate::hub::{Hub, HubError};
+
+        #[pymodule_init]
+        fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+            module.add(
+                "COMMANDS",
+                PyTuple::new(module.py(), crate::hub::commands::NAMES)?,
+            )?;
+            module.add("EVENTS", PyTuple::new(module.py(), crate::hub::events::NAMES)?)?;
+            module.add("FOREIGN", roomful_hub::ConnectionId::FOREIGN)?;
+            let modules = module.py().import("sys")?.getattr("modules")?;
+            modules.set_item("roomful._native.hub", module)
         }
     }
 }

@@ -86,6 +86,7 @@ class Hub:
         private_key: str | None = None,
         backend: str | None = None,
         paths: Sequence[str] = (),
+        open_paths: Sequence[str] = (),
         origins: Sequence[str] = (),
         max_connections: int = 100_000,
         max_connections_per_address: int = 0,
@@ -108,6 +109,7 @@ class Hub:
         certificate, private_key: paths of PEM files, for tls_port. `reload()` reads them again.
         backend: path of the Unix socket that everything but WebSockets to `paths` is passed to; None answers 404.
         paths: WebSocket requests to these go to the hub; a path that ends in `/` stands for all under it.
+        open_paths: of those, where browsers of any origin may come, because what they bring (a token) says who they are.
         origins: `https://example.org` … that browsers may come from besides the same origin; `*` for any.
         max_connections_per_address: 0 for no limit.
         max_message: bytes of a client's message; longer ones close the connection (1009).

@@ -104,7 +104,7 @@ impl Hub {
             }
             About::Request { channel, id } => {
                 if let Some(talker) = self.talker(connection) {
-                    talker.pending -= 1;
+                    talker.pending = talker.pending.saturating_sub(1);
                 }
                 if decision.allow {
                     let data = decision.message.unwrap_or_else(|| Message::text("null"));
@@ -209,7 +209,7 @@ impl Hub {
             talker.answering.retain(|one| *one != request);
         }
         if let Some(talker) = self.talker(waiting.asker) {
-            talker.pending -= 1;
+            talker.pending = talker.pending.saturating_sub(1);
         }
         Some(waiting)
     }

@@ -214,7 +214,7 @@ impl Hub {
             channel.held -= 1;
         }
         if let Some(talker) = self.talker(connection) {
-            talker.pending -= 1;
+            talker.pending = talker.pending.saturating_sub(1);
         }
         let decision = held.verdict.unwrap_or_default();
         if decision.allow {
@@ -250,7 +250,7 @@ impl Hub {
                 channel.held -= 1;
             }
             if let Some(talker) = self.talker(connection) {
-                talker.pending -= 1;
+                talker.pending = talker.pending.saturating_sub(1);
             }
             match held.outgoing {
                 Outgoing::Reply(request) => self.fail_request(request, NO_MEMBER, sink),
