@@ -74,8 +74,8 @@ fn megabytes_pass_both_ways_while_neither_side_hurries() {
     let listener = backend(&folder);
     let server = Server::start(folder.config());
     let mut client = connect(server.address());
-    let up: Vec<u8> = (0..6_000_000u32).map(|n| (n * 7 >> 3) as u8).collect();
-    let down: Vec<u8> = (0..7_000_000u32).map(|n| (n * 13 >> 5) as u8).collect();
+    let up: Vec<u8> = (0..6_000_000u32).map(|n| ((n * 7) >> 3) as u8).collect();
+    let down: Vec<u8> = (0..7_000_000u32).map(|n| ((n * 13) >> 5) as u8).collect();
     let first = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 6000000\r\n\r\n";
     client.write_all(first).unwrap();
     let (mut behind, addresses) = take(&listener);
@@ -278,7 +278,7 @@ fn noise_on_the_tls_port_harms_nobody() {
     let to = server.door.ports()[1].1;
     for n in 0..500u32 {
         let mut client = connect(to);
-        let noise: Vec<u8> = (0..n).map(|m| (m * n >> 2) as u8).collect();
+        let noise: Vec<u8> = (0..n).map(|m| ((m * n) >> 2) as u8).collect();
         let _ = client.write_all(if n % 2 == 0 {
             b"GET / HTTP/1.1\r\n\r\n"
         } else {

@@ -1,6 +1,6 @@
-"""uvicorn as the front door: listening sockets, a bound on how long a request's head may take, and a quiet end.
+"""uvicorn's part in serving: listening sockets, a bound on how long a request's head may take, and a quiet end.
 
-Called by `app.serve`. The Rust front door of the design takes this file's place later.
+Called by `app.roomful`. Behind the front door it listens on a Unix socket, and `app.spliced` says whose each connection is.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import logging
 import socket
 import ssl
 from collections.abc import Generator, Iterable
+from typing import Any
 
 import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
+from roomful.app.spliced import SplicedProtocol
 from roomful.config.holders import holder
 from roomful.core.errors import ConfigError
 
@@ -67,6 +70,20 @@ class _BoundedHead(H11Protocol):
         self._head_timer = None
         if not self.transport.is_closing():
             self.transport.abort()
+
+
+class _BehindDoor(SplicedProtocol):
+    """`_BoundedHead` after the preamble."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        loop = _loop or asyncio.get_running_loop()
+        super().__init__(lambda: _BoundedHead(config, server_state, app_state, loop), loop)
 
 
 class _Discreet(logging.Filter):
@@ -153,15 +170,21 @@ def _bind_error(error: OSError, port: int, flag: str) -> ConfigError:
 
 
 class Listener:
-    """One uvicorn server on some sockets, with TLS or without."""
+    """One uvicorn server on some sockets: with TLS or without, or `spliced`, behind the door."""
 
     def __init__(
-        self, asgi: ASGIApp, sockets: list[socket.socket], tls: ssl.SSLContext | None = None, *, drain_s: int = 5
+        self,
+        asgi: ASGIApp,
+        sockets: list[socket.socket],
+        tls: ssl.SSLContext | None = None,
+        *,
+        drain_s: int = 5,
+        spliced: bool = False,
     ) -> None:
         """`drain_s` is how long connections may take to end when the server does."""
         config = uvicorn.Config(
             asgi,
-            http=_BoundedHead,
+            http=_BehindDoor if spliced else _BoundedHead,
             ws="websockets-sansio",
             # Signal messages are bounded again, and more tightly, by each edge.
             ws_max_size=1 << 20,
