@@ -33,7 +33,7 @@ pub struct Who {
 pub struct Rules {
     /// Messages that are kept; 0 for none.
     pub history: usize,
-    /// Bytes that are kept at most.
+    /// Bytes that are kept at most, each message counted with 256 more for its upkeep; over 512 KiB counts as that.
     pub history_bytes: usize,
     /// How long they are kept.
     pub history_ms: u64,
@@ -57,7 +57,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             history: 0,
-            history_bytes: 256 << 10,
+            history_bytes: 512 << 10,
             history_ms: 300_000,
             presence: true,
             publish: true,

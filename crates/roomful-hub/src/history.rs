@@ -6,6 +6,9 @@ use crate::ids::Id;
 use crate::message::Message;
 use std::collections::VecDeque;
 
+/// What an entry takes besides its bytes: itself, and a buffer that is longer than what is in it.
+const UPKEEP: usize = 256;
+
 pub(crate) struct Entry {
     pub offset: u64,
     pub from: Option<Id>,
@@ -35,7 +38,7 @@ impl History {
         self.last
     }
 
-    /// Bytes of all frames.
+    /// Bytes of all entries, with their upkeep.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -56,7 +59,7 @@ impl History {
         now_ms: u64,
     ) {
         self.last += 1;
-        let size = frame.payload.len();
+        let size = frame.payload.len() + UPKEEP;
         let most = rules.history_bytes.min(self.bytes.saturating_add(room));
         if rules.history == 0 || size > most {
             // A gap would be worse than nothing.
@@ -114,7 +117,7 @@ impl History {
 
     fn drop_first(&mut self) {
         match self.entries.pop_front() {
-            Some(first) => self.bytes -= first.frame.payload.len(),
+            Some(first) => self.bytes -= first.frame.payload.len() + UPKEEP,
             None => self.bytes = 0,
         }
     }
@@ -145,7 +148,7 @@ mod tests {
 
     #[test]
     fn keeps_the_last() {
-        let (mut history, rules) = (History::default(), rules(3, 100, 1000));
+        let (mut history, rules) = (History::default(), rules(3, 100 + 3 * UPKEEP, 1000));
         for now in 0..5 {
             push(&mut history, 10, &rules, now);
         }
@@ -158,7 +161,7 @@ mod tests {
         assert!(offsets(history.latest(9, 9)).is_empty());
         history.expire(1000, 1003);
         assert_eq!(offsets(history.latest(0, 9)), [4, 5]);
-        push(&mut history, 101, &rules, 6);
+        push(&mut history, 101 + 2 * UPKEEP, &rules, 6);
         assert!(
             history.is_empty() && history.bytes() == 0,
             "too long to keep, so nothing is"
@@ -171,8 +174,8 @@ mod tests {
         #[test]
         fn bounded_and_without_gaps(
             count in 0usize..6,
-            bytes in 0usize..300,
-            room in 0usize..300,
+            bytes in 0usize..1500,
+            room in 0usize..1500,
             steps in proptest::collection::vec((1usize..120, 0u64..40), 1..80),
         ) {
             let (mut history, rules) = (History::default(), rules(count, bytes, 100));

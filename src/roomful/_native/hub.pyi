@@ -27,7 +27,8 @@ Commands, with their fields:
     accept_rule: connections to this path (or under it, where it ends in `/`) are let in without asking, and `opened` says accepted.
     rules: {history: messages, history_bytes, history_ms, presence: bool, publish: bool, on_message: bool, on_request: bool,
             rate: (per second, burst), max_members, slow: close|skip}; what is missing keeps its default. The first pattern that
-            matches a channel's name counts (`*` any characters, `?` one); None removes the pattern.
+            matches a channel's name counts (`*` any characters, `?` one); None removes the pattern. history_bytes: at most 512 KiB, 256
+            counted for each message besides its own.
     decide: allow=False with a code tells the sender so, without one drops a message silently. message: in place of a message_asked's,
             or the reply to a request_asked. info: in place of what a join_asked brought.
     publish: to: only these members (a direct message, kept in no history).

@@ -151,7 +151,7 @@ fn small() -> Config {
         max_asks: 6,
         max_pending: 3,
         max_ask_bytes: 400,
-        max_history_bytes: 600,
+        max_history_bytes: 2000,
         ..config()
     }
 }
