@@ -20,7 +20,7 @@ import pytest
 import pytest_asyncio
 from clients import Connect, token
 from firefox import firefox
-from livekit import rtc
+from livekit import api, rtc
 from people import Person
 from playwright.async_api import Browser, async_playwright
 from sdk_page import SdkPerson, open_page
@@ -176,3 +176,11 @@ async def sdk(server: Server, chromium: Browser) -> AsyncIterator[Sdk]:
             return person
 
         yield one
+
+
+@pytest_asyncio.fixture
+async def programs(server: Server) -> AsyncIterator[api.LiveKitAPI]:
+    """The PyPI `livekit-api` package with the dev key."""
+    client = api.LiveKitAPI(server.http, "devkey", "secret")
+    yield client
+    await client.aclose()  # type: ignore[no-untyped-call]

@@ -80,13 +80,6 @@ async def worker(server: Server) -> AsyncIterator[Worker]:
     await running.kill()
 
 
-@pytest_asyncio.fixture
-async def programs(server: Server) -> AsyncIterator[api.LiveKitAPI]:
-    client = api.LiveKitAPI(server.http, "devkey", "secret")
-    yield client
-    await client.aclose()  # type: ignore[no-untyped-call]
-
-
 class Listener:
     """A client that hears greetings and who leaves."""
 

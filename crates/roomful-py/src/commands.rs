@@ -189,6 +189,8 @@ fn rights(f: &Fields<'_, '_>) -> PyResult<Rights> {
     Ok(Rights {
         subscribe: f.get("subscribe")?,
         publish_data: f.get("publish_data")?,
+        hidden: f.get("hidden")?,
+        agent: f.get("agent")?,
     })
 }
 

@@ -34,6 +34,10 @@ pub struct Rights {
     pub subscribe: bool,
     /// May send data packets.
     pub publish_data: bool,
+    /// Its data does not say who sent it.
+    pub hidden: bool,
+    /// Its data may speak for others.
+    pub agent: bool,
 }
 
 /// One codec a track will be sent in. A track has more than one when it carries a backup codec.

@@ -67,6 +67,8 @@ pub struct Connection {
     pub slots: Vec<(String, bool, Option<Key>)>,
     /// Sections asked for and not offered yet: audio, video.
     pub asked: (u32, u32),
+    /// An offer was asked for that lets go of sections.
+    pub releasing: bool,
     /// Sections of ours (v0), the data section apart.
     pub offered: Vec<Offered>,
     pub offer_id: u32,
@@ -115,6 +117,7 @@ impl Connection {
             downs: HashMap::new(),
             slots: vec![],
             asked: (0, 0),
+            releasing: false,
             offered: vec![],
             offer_id: 0,
             outstanding: false,

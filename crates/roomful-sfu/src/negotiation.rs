@@ -107,6 +107,7 @@ impl Router {
         );
         connection.session_version += 1;
         connection.asked = (0, 0);
+        connection.releasing = false;
         let credentials = connection.transport.credentials();
         let text = answer(
             &description,
@@ -444,6 +445,23 @@ impl Router {
     fn after_offer(&mut self, key: Key, now: Instant) {
         self.retarget_connection(key, now);
         self.want_section(key, now);
+    }
+
+    /// v1: a subscription ended and its track goes on. The client learns it from a section that is inactive, so it shall offer.
+    pub(crate) fn want_release(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        if connection.role != Role::Single || connection.session_version == 0 || connection.releasing {
+            return;
+        }
+        connection.releasing = true;
+        let event = Event::SectionsWanted {
+            transport: connection.id.clone(),
+            audios: 0,
+            videos: 0,
+        };
+        self.tell(event);
     }
 
     /// A subscription wants a section on a connection.

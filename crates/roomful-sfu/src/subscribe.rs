@@ -107,7 +107,11 @@ impl Router {
             .zip(track)
             .and_then(|(person, track)| person.subscriptions.get(track))
         {
+            let connection = self.downs.get(down).and_then(|down| down.connection);
             self.remove_down(down, now);
+            if let Some(connection) = connection {
+                self.want_release(connection);
+            }
         }
     }
 

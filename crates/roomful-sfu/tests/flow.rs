@@ -405,6 +405,37 @@ fn sections_are_asked_for_and_used_again() {
 }
 
 #[test]
+fn a_subscription_that_ends_while_its_track_goes_on_asks_for_an_offer() {
+    let mut world = call();
+    world.events.clear();
+    for _ in 0..2 {
+        world.command(Command::Unsubscribe {
+            participant: id("PA_bob"),
+            track: id("TR_v"),
+        });
+    }
+    let asked = |world: &World| {
+        let wants = |e: &&Event| {
+            matches!(
+                e,
+                Event::SectionsWanted {
+                    audios: 0,
+                    videos: 0,
+                    ..
+                }
+            )
+        };
+        world.events.iter().filter(wants).count()
+    };
+    assert_eq!(asked(&world), 1);
+    let answer = world.offer("bob");
+    assert!(
+        answer.contains("a=inactive") && !answer.contains("TR_v"),
+        "{answer}"
+    );
+}
+
+#[test]
 fn loud_people_are_told_and_silence_too() {
     let mut world = World::new();
     world.enter("ada", &[]);

@@ -6,8 +6,9 @@ Commands, with their fields (`settings` and `spec` below):
 
     open_room                 room
     close_room                room
-    add_participant           room, participant, identity, subscribe: bool, publish_data: bool
-    set_rights                participant, subscribe: bool, publish_data: bool
+    add_participant           room, participant, identity, subscribe: bool, publish_data: bool,
+                              hidden: bool, agent: bool
+    set_rights                participant, subscribe: bool, publish_data: bool, hidden: bool, agent: bool
     remove_participant        participant
     open_transport            participant, transport, role: single|publisher|subscriber, tcp_only: bool,
                               credentials: (ufrag, password)

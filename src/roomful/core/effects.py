@@ -20,6 +20,9 @@ class AddMember:
     identity: str
     subscribe: bool
     publish_data: bool
+    hidden: bool = False
+    agent: bool = False
+    """Its data may speak for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class SetRights:
     participant: str
     subscribe: bool
     publish_data: bool
+    hidden: bool = False
+    agent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

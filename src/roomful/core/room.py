@@ -245,7 +245,7 @@ class Room:
         state.identities[snapshot.identity] = snapshot.sid
         if not occupant.dependent and state.first_joined_ms is None:
             state.first_joined_ms = now_ms
-        state.do(AddMember(snapshot.sid, snapshot.identity, permission.can_subscribe, permission.can_publish_data))
+        state.do(AddMember(snapshot.sid, snapshot.identity, *_rights(occupant)))
         state.tell_changed(occupant, to_itself=False)
         state.recount()
         offer_existing(state, occupant)
@@ -367,8 +367,7 @@ class Room:
     def _apply_permission(self, occupant: Occupant, old: Permission) -> None:
         """A right that is taken away ends what it allowed at once; one that is given is used at once."""
         state, new = self._state, occupant.snapshot.permission
-        if (new.can_subscribe, new.can_publish_data) != (old.can_subscribe, old.can_publish_data):
-            state.do(SetRights(occupant.sid, new.can_subscribe, new.can_publish_data))
+        state.do(SetRights(occupant.sid, *_rights(occupant)))
         state.say((occupant.sid,), PermissionChanged(new))
         revoke(state, occupant)
         revoke_data(state, occupant)
@@ -415,6 +414,13 @@ def _asker(command: Command) -> str | None:
             return None
         case _:
             return command.participant
+
+
+def _rights(occupant: Occupant) -> tuple[bool, bool, bool, bool]:
+    """As the engine knows them: subscribe, publish data, hidden, agent."""
+    permission = occupant.snapshot.permission
+    agent = occupant.snapshot.kind == "agent" or permission.agent
+    return permission.can_subscribe, permission.can_publish_data, permission.hidden, agent
 
 
 def _too_big(policy: Policy, name: str, metadata: str, attributes: Mapping[str, str]) -> tuple[str, str] | None:

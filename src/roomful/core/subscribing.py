@@ -162,8 +162,11 @@ def forget_subscriber(state: RoomState, sid: str) -> None:
 
 
 def first_packet(state: RoomState, command: FirstPacket) -> None:
+    """Hidden subscribers stay unknown to publishers, too."""
     publication = state.publications.get(command.track)
     if publication is None or publication.told_subscribed or command.participant not in publication.receivers:
+        return
+    if state.occupants[command.participant].hidden:
         return
     publication.told_subscribed = True
     state.say((publication.publisher,), TrackSubscribed(command.track))

@@ -39,12 +39,16 @@ def native_order(room: str, order: MediaOrder) -> tuple[str, Fields]:
                 "identity": order.identity,
                 "subscribe": order.subscribe,
                 "publish_data": order.publish_data,
+                "hidden": order.hidden,
+                "agent": order.agent,
             }
         case SetRights():
             return "set_rights", {
                 "participant": order.participant,
                 "subscribe": order.subscribe,
                 "publish_data": order.publish_data,
+                "hidden": order.hidden,
+                "agent": order.agent,
             }
         case RemoveMember():
             return "remove_participant", {"participant": order.participant}

@@ -106,7 +106,11 @@ def track(**fields: Any) -> Track:
 
 
 ORDERS: list[tuple[MediaOrder, str, dict[str, Any]]] = [
-    (SetRights("PA_1", False, True), "set_rights", {"participant": "PA_1", "subscribe": False, "publish_data": True}),
+    (
+        SetRights("PA_1", False, True, hidden=True),
+        "set_rights",
+        {"participant": "PA_1", "subscribe": False, "publish_data": True, "hidden": True, "agent": False},
+    ),
     (MuteTrack("TR_1", True), "mute", {"track": "TR_1", "muted": True}),
     (EndTrack("TR_1"), "unpublish", {"track": "TR_1"}),
     (StopReceiving("PA_1", "TR_1"), "unsubscribe", {"participant": "PA_1", "track": "TR_1"}),

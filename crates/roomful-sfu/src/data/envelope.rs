@@ -26,6 +26,10 @@ pub struct Sender<'a> {
     pub identity: &'a str,
     /// `PA_…`
     pub participant: &'a str,
+    /// Nobody shall learn who it is.
+    pub hidden: bool,
+    /// May say what somebody else said, in that one's name.
+    pub agent: bool,
 }
 
 /// A way to write data packets.

@@ -14,6 +14,7 @@ mod packet {
     pub const DESTINATIONS: u32 = 5;
     pub const TRANSCRIPTION: u32 = 7;
     pub const METRICS: u32 = 8;
+    pub const CHAT: u32 = 9;
     pub const STREAM_HEADER: u32 = 13;
     pub const STREAM_CHUNK: u32 = 14;
     pub const STREAM_TRAILER: u32 = 15;
@@ -30,6 +31,10 @@ mod user {
     pub const DESTINATIONS: u32 = 6;
 }
 
+/// ChatMessage.generated and DataStream.TextHeader.generated: an agent wrote it for somebody.
+const CHAT_GENERATED: u32 = 6;
+const TEXT_GENERATED: u32 = 5;
+const TEXT_HEADER: u32 = 9;
 /// First field of a stream's header, chunk and trailer.
 const STREAM_ID: u32 = 1;
 const STREAM_TOPIC: u32 = 3;
@@ -153,13 +158,22 @@ impl Envelope for LiveKit {
     }
 
     fn stamp(data: &[u8], kind: DataKind, sender: Sender<'_>) -> Option<Vec<u8>> {
+        let other = spoken_for(data, sender)?;
         let mut out = Vec::with_capacity(data.len() + 64);
         for field in fields(data) {
             let field = field?;
             match (field.number, field.value) {
                 (packet::KIND | packet::IDENTITY | packet::SID, _) => {}
+                // Transcriptions are an agent's to tell.
+                (packet::TRANSCRIPTION, _) if !sender.agent => return None,
                 (packet::USER, Value::Bytes(body)) => {
                     put_bytes(&mut out, packet::USER, &stamp_user(body, sender)?);
+                }
+                (packet::CHAT, Value::Bytes(body)) if other.is_some() => {
+                    put_bytes(&mut out, packet::CHAT, &mark_generated(body, CHAT_GENERATED)?);
+                }
+                (packet::STREAM_HEADER, Value::Bytes(body)) if other.is_some() => {
+                    put_bytes(&mut out, packet::STREAM_HEADER, &mark_text(body)?);
                 }
                 _ => out.extend_from_slice(field.raw),
             }
@@ -168,10 +182,62 @@ impl Envelope for LiveKit {
             put_varint(&mut out, u64::from(packet::KIND) << 3);
             put_varint(&mut out, LOSSY);
         }
-        put_bytes(&mut out, packet::IDENTITY, sender.identity.as_bytes());
+        match other {
+            Some(identity) => put_bytes(&mut out, packet::IDENTITY, identity),
+            None if sender.hidden => {}
+            None => put_bytes(&mut out, packet::IDENTITY, sender.identity.as_bytes()),
+        }
         put_bytes(&mut out, packet::SID, sender.participant.as_bytes());
         Some(out)
     }
+}
+
+/// Whom an agent speaks for: it may write text that somebody said, under that one's identity. `None` outside when malformed.
+fn spoken_for<'a>(data: &'a [u8], sender: Sender<'_>) -> Option<Option<&'a [u8]>> {
+    if !sender.agent {
+        return Some(None);
+    }
+    let (mut claimed, mut text): (&[u8], bool) = (&[], false);
+    for field in fields(data) {
+        let field = field?;
+        match (field.number, field.value) {
+            (packet::IDENTITY, Value::Bytes(name)) => claimed = name,
+            (packet::CHAT, _) => text = true,
+            (packet::STREAM_HEADER, Value::Bytes(body)) => {
+                text |= fields(body).flatten().any(|part| part.number == TEXT_HEADER);
+            }
+            _ => {}
+        }
+    }
+    let other = text && !claimed.is_empty() && claimed != sender.identity.as_bytes();
+    Some(other.then_some(claimed))
+}
+
+fn mark_text(header: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(header.len() + 2);
+    for field in fields(header) {
+        let field = field?;
+        match (field.number, field.value) {
+            (TEXT_HEADER, Value::Bytes(body)) => {
+                put_bytes(&mut out, TEXT_HEADER, &mark_generated(body, TEXT_GENERATED)?);
+            }
+            _ => out.extend_from_slice(field.raw),
+        }
+    }
+    Some(out)
+}
+
+fn mark_generated(body: &[u8], number: u32) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(body.len() + 2);
+    for field in fields(body) {
+        let field = field?;
+        if field.number != number {
+            out.extend_from_slice(field.raw);
+        }
+    }
+    put_varint(&mut out, u64::from(number) << 3);
+    put_varint(&mut out, 1);
+    Some(out)
 }
 
 fn user_address(body: &[u8], address: &mut Address) -> Option<()> {
@@ -207,35 +273,45 @@ fn stamp_user(body: &[u8], sender: Sender<'_>) -> Option<Vec<u8>> {
             out.extend_from_slice(field.raw);
         }
     }
-    put_bytes(&mut out, user::SID, sender.participant.as_bytes());
-    put_bytes(&mut out, user::IDENTITY, sender.identity.as_bytes());
+    if !sender.hidden {
+        put_bytes(&mut out, user::SID, sender.participant.as_bytes());
+        put_bytes(&mut out, user::IDENTITY, sender.identity.as_bytes());
+    }
     Some(out)
 }
 
 /// What tests and fuzzers run on arbitrary bytes: panics only when a stamped packet reads otherwise than its original, names
 /// another sender, or changes when it is stamped again. Never called in service.
 pub fn fuzz_envelope(data: &[u8]) {
-    let sender = Sender {
-        identity: "ada",
-        participant: "PA_a",
-    };
-    let Some(address) = LiveKit::address(data) else {
-        return;
-    };
-    let Some(stamped) = LiveKit::stamp(data, DataKind::Reliable, sender) else {
-        return;
-    };
-    assert_eq!(
-        LiveKit::address(&stamped).as_ref(),
-        Some(&address),
-        "stamping changed the address"
-    );
-    let senders = fields(&stamped)
-        .flatten()
-        .filter(|field| matches!(field.number, packet::IDENTITY | packet::SID));
-    assert_eq!(senders.count(), 2, "a sender named more than once");
-    let again = LiveKit::stamp(&stamped, DataKind::Reliable, sender);
-    assert_eq!(again.as_ref(), Some(&stamped), "stamping twice differs");
+    for (hidden, agent) in [(false, false), (true, false), (false, true)] {
+        let sender = Sender {
+            identity: "ada",
+            participant: "PA_a",
+            hidden,
+            agent,
+        };
+        let Some(address) = LiveKit::address(data) else {
+            return;
+        };
+        let Some(stamped) = LiveKit::stamp(data, DataKind::Reliable, sender) else {
+            continue;
+        };
+        assert_eq!(
+            LiveKit::address(&stamped).as_ref(),
+            Some(&address),
+            "stamping changed the address"
+        );
+        let senders = fields(&stamped)
+            .flatten()
+            .filter(|field| matches!(field.number, packet::IDENTITY | packet::SID));
+        assert_eq!(
+            senders.count(),
+            if hidden { 1 } else { 2 },
+            "a sender named more than once"
+        );
+        let again = LiveKit::stamp(&stamped, DataKind::Reliable, sender);
+        assert_eq!(again.as_ref(), Some(&stamped), "stamping twice differs");
+    }
 }
 
 #[cfg(test)]
@@ -246,6 +322,8 @@ mod tests {
     const SENDER: Sender<'static> = Sender {
         identity: "ada",
         participant: "PA_a",
+        hidden: false,
+        agent: false,
     };
 
     fn user_packet(topic: &str, to: &[&str]) -> Vec<u8> {
@@ -279,6 +357,59 @@ mod tests {
                 && lossy.matches("ada").count() == 2
         );
         assert_eq!(LiveKit::address(&stamped), Some(address));
+    }
+
+    #[test]
+    fn a_hidden_sender_is_not_named() {
+        let hidden = Sender {
+            hidden: true,
+            ..SENDER
+        };
+        let stamped = LiveKit::stamp(&user_packet("t", &[]), DataKind::Reliable, hidden).unwrap();
+        let lossy = String::from_utf8_lossy(&stamped).into_owned();
+        assert!(!lossy.contains("forged") && !lossy.contains("ada"));
+    }
+
+    #[test]
+    fn an_agent_writes_what_somebody_said_and_nobody_else_may() {
+        let mut text = vec![];
+        put_bytes(&mut text, STREAM_ID, b"s1");
+        put_bytes(&mut text, TEXT_HEADER, b"");
+        let packet = |number, body: &[u8]| {
+            let mut out = vec![];
+            put_bytes(&mut out, packet::IDENTITY, b"bob");
+            put_bytes(&mut out, number, body);
+            out
+        };
+        let agent = Sender {
+            agent: true,
+            ..SENDER
+        };
+        let identity = |packet: &[u8]| -> String {
+            let names = fields(packet).flatten().filter(|f| f.number == packet::IDENTITY);
+            names
+                .map(|f| match f.value {
+                    Value::Bytes(name) => String::from_utf8_lossy(name).into_owned(),
+                    _ => String::new(),
+                })
+                .collect()
+        };
+        let stamp = |packet: &[u8], sender| LiveKit::stamp(packet, DataKind::Reliable, sender);
+        for (packet, generated) in [
+            (packet(packet::STREAM_HEADER, &text), TEXT_GENERATED),
+            (packet(packet::CHAT, b""), CHAT_GENERATED),
+        ] {
+            let stamped = stamp(&packet, agent).unwrap();
+            assert_eq!(identity(&stamped), "bob");
+            let mark = [(generated << 3) as u8, 1];
+            assert!(stamped.windows(2).any(|pair| pair == mark));
+            assert_eq!(identity(&stamp(&packet, SENDER).unwrap()), "ada");
+        }
+        // Bytes are nobody's words.
+        let bytes = packet(packet::STREAM_HEADER, b"");
+        assert_eq!(identity(&stamp(&bytes, agent).unwrap()), "ada");
+        let transcription = packet(packet::TRANSCRIPTION, b"");
+        assert!(stamp(&transcription, SENDER).is_none() && stamp(&transcription, agent).is_some());
     }
 
     #[test]

@@ -181,6 +181,8 @@ impl Router {
         let stamp = Sender {
             identity: &person.identity,
             participant: &person.id,
+            hidden: person.rights.hidden,
+            agent: person.rights.agent,
         };
         let Some(packet) = LiveKit::stamp(data, kind, stamp) else {
             return;

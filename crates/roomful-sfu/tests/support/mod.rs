@@ -150,6 +150,7 @@ impl World {
             rights: Rights {
                 subscribe: true,
                 publish_data: true,
+                ..Rights::default()
             },
         });
         self.command(Command::OpenTransport {
