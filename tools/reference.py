@@ -36,6 +36,16 @@ Every option has one name in three places. Flags win over the environment, the e
 | `roomful.toml` in the working directory, or `--config FILE` | `rtc_udp_port` | `rtc_udp_port = 50000` |
 | Python | a field of `Settings` | `Roomful(rtc_udp_port=50000)` |
 
+```toml
+port = 8000
+node_ip = ["203.0.113.7", "192.168.1.5"]
+max_participants = 50
+webhook_url = ["https://app.example.org/rooms"]
+
+[keys]
+my-key = "a-secret-of-at-least-32-characters"
+```
+
 A list is text with commas between on the command line and in the environment, and a list in the file. A switch (no value below) is
 `true` or `false` in the file and the environment. `roomful doctor` prints what is set and by whom.
 
