@@ -19,6 +19,7 @@ mod outbox;
 mod placement;
 pub mod socket;
 mod tcp;
+pub mod turn;
 mod wake;
 mod worker;
 

@@ -12,6 +12,13 @@ pub struct AllocationId {
     pub(crate) generation: u32,
 }
 
+impl AllocationId {
+    /// A small number for tables; used again after the allocation has ended.
+    pub fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
 /// How a client reaches us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {

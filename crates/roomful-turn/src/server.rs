@@ -41,8 +41,8 @@ pub trait Sink {
     fn to_client(&mut self, client: &Client, head: &[u8], payload: &[u8]);
     /// From a lent address to a peer.
     fn to_peer(&mut self, allocation: AllocationId, peer: SocketAddr, payload: &[u8]);
-    /// Binds a port and says so by `relay_opened`.
-    fn open_relay(&mut self, allocation: AllocationId, wanted: Wanted);
+    /// Binds a port for this client and says so by `relay_opened`.
+    fn open_relay(&mut self, allocation: AllocationId, client: &Client, wanted: Wanted);
     /// Lets go of it.
     fn close_relay(&mut self, allocation: AllocationId);
     /// Lets go of a port that was kept.
@@ -133,6 +133,11 @@ impl Server {
             allocations: self.counts.total(),
             ..self.stats
         }
+    }
+
+    /// Whether a client has something lent.
+    pub fn has(&self, client: &Client) -> bool {
+        self.clients.contains_key(client)
     }
 
     /// The engine's ports or the machine's addresses have changed.
@@ -511,7 +516,7 @@ impl Server {
             .unwrap_or(DEFAULT_LIFETIME_S)
             .clamp(DEFAULT_LIFETIME_S, MAX_LIFETIME_S);
         let id = self.insert(allocation);
-        sink.open_relay(id, wanted);
+        sink.open_relay(id, asked.client, wanted);
         Ok(())
     }
 

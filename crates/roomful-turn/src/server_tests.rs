@@ -27,7 +27,7 @@ impl Sink for Seen {
     fn to_peer(&mut self, allocation: AllocationId, peer: SocketAddr, payload: &[u8]) {
         self.to_peer.push((allocation, peer, payload.to_vec()));
     }
-    fn open_relay(&mut self, allocation: AllocationId, wanted: Wanted) {
+    fn open_relay(&mut self, allocation: AllocationId, _: &Client, wanted: Wanted) {
         self.opened.push((allocation, wanted));
     }
     fn close_relay(&mut self, allocation: AllocationId) {

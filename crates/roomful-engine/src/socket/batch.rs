@@ -25,6 +25,37 @@ pub struct Message {
     last: usize,
 }
 
+impl Message {
+    /// Of one datagram.
+    pub fn new(remote: SocketAddr, offset: usize, length: usize) -> Self {
+        Self {
+            remote,
+            offset,
+            length,
+            segment: length,
+            count: 1,
+            last: length,
+        }
+    }
+
+    /// Takes one more datagram, if it goes to the same place, lies behind the others and is no longer than they are.
+    #[inline]
+    pub fn join(&mut self, remote: SocketAddr, offset: usize, length: usize) -> bool {
+        let fits = self.remote == remote
+            && self.offset + self.length == offset
+            && self.last == self.segment
+            && length <= self.segment
+            && self.count < MAX_SEGMENTS
+            && self.length + length <= MAX_MESSAGE;
+        if fits {
+            self.length += length;
+            self.count += 1;
+            self.last = length;
+        }
+        fits
+    }
+}
+
 /// See the module.
 pub struct Batch {
     arena: Vec<u8>,
@@ -95,29 +126,12 @@ impl Egress for Batch {
             let joins = self.latest == Some(at) && self.sockets.get(at).is_some_and(|(_, joins)| *joins);
             self.latest = Some(at);
             if let Some(messages) = self.messages.get_mut(at) {
-                let joined = messages.last_mut().filter(|m| {
-                    joins
-                        && m.remote == path.remote
-                        && m.offset + m.length == offset
-                        && m.last == m.segment
-                        && length <= m.segment
-                        && m.count < MAX_SEGMENTS
-                        && m.length + length <= MAX_MESSAGE
-                });
-                match joined {
-                    Some(message) => {
-                        message.length += length;
-                        message.count += 1;
-                        message.last = length;
-                    }
-                    None => messages.push(Message {
-                        remote: path.remote,
-                        offset,
-                        length,
-                        segment: length,
-                        count: 1,
-                        last: length,
-                    }),
+                let joined = joins
+                    && messages
+                        .last_mut()
+                        .is_some_and(|m| m.join(path.remote, offset, length));
+                if !joined {
+                    messages.push(Message::new(path.remote, offset, length));
                 }
             }
         }

@@ -51,6 +51,11 @@ impl Linux {
         }
     }
 
+    /// The socket of the next calls.
+    pub fn turn_to(&mut self, fd: i32) {
+        self.fd = fd;
+    }
+
     pub fn joins(&self) -> bool {
         self.gso
     }

@@ -82,6 +82,54 @@ impl Socket {
     }
 }
 
+/// The buffers of one thread for many sockets that each carry little: a relay has thousands.
+pub struct Pump {
+    portable: bool,
+    #[cfg(target_os = "linux")]
+    linux: linux::Linux,
+}
+
+impl Pump {
+    /// `like`: any socket, to learn what the system can do.
+    pub fn new(like: &UdpSocket, portable: bool) -> Self {
+        Self {
+            #[cfg(target_os = "linux")]
+            linux: linux::Linux::new(like.as_raw_fd()),
+            portable,
+        }
+    }
+
+    /// As [`Socket::receive`].
+    pub fn receive(&mut self, socket: &UdpSocket, each: impl FnMut(SocketAddr, &mut [u8])) -> usize {
+        #[cfg(target_os = "linux")]
+        if !self.portable {
+            self.linux.turn_to(socket.as_raw_fd());
+            return self.linux.receive(each);
+        }
+        portable::receive(socket, each)
+    }
+
+    /// As [`Socket::send`].
+    pub fn send(&mut self, socket: &UdpSocket, arena: &[u8], messages: &[Message]) {
+        #[cfg(target_os = "linux")]
+        if !self.portable {
+            self.linux.turn_to(socket.as_raw_fd());
+            self.linux.send(arena, messages);
+            return;
+        }
+        portable::send(socket, arena, messages);
+    }
+
+    /// As [`Socket::joins`].
+    pub fn joins(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        if !self.portable {
+            return self.linux.joins();
+        }
+        false
+    }
+}
+
 /// A bind error in words.
 pub fn bind_error(protocol: &'static str, address: SocketAddr, error: &std::io::Error) -> EngineError {
     match error.kind() {
@@ -90,7 +138,8 @@ pub fn bind_error(protocol: &'static str, address: SocketAddr, error: &std::io::
     }
 }
 
-fn widen(socket: &UdpSocket) {
+/// Makes the kernel's buffers large enough for bursts.
+pub fn widen(socket: &UdpSocket) {
     for (forced, plain) in [
         (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF),
         (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF),
