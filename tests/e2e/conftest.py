@@ -108,7 +108,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest_asyncio.fixture
 async def chromium() -> AsyncIterator[Browser]:
     binary = shutil.which("chromium")
-    assert binary, "Debian's chromium is not installed: make test-setup"
+    assert binary, "Debian's chromium is not installed: make test installs it"
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=binary, args=CHROMIUM_FLAGS)
         yield browser

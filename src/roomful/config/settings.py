@@ -17,9 +17,14 @@ DEV_KEYS: Mapping[str, str] = {"devkey": "secret"}
 
 
 def default_data_dir() -> Path:
-    """`$XDG_DATA_HOME/roomful` or `~/.local/share/roomful`."""
+    """`$XDG_DATA_HOME/roomful` or `~/.local/share/roomful`; for a user without a home (containers) `roomful-data` here."""
     base = Path(os.environ.get("XDG_DATA_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "roomful"
+    if base.is_absolute():
+        return base / "roomful"
+    try:
+        return Path.home() / ".local" / "share" / "roomful"
+    except RuntimeError:
+        return Path.cwd() / "roomful-data"
 
 
 def is_loopback(address: str) -> bool:

@@ -99,6 +99,18 @@ def test_a_program_in_dev_mode_stays_on_loopback_too() -> None:
     assert "0.0.0.0" in Settings().bind and Settings().beyond_loopback
 
 
+def test_a_user_without_a_home_keeps_data_where_the_server_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert Settings().data_dir == tmp_path / "roomful-data"
+
+
 def test_media_may_be_listened_for_elsewhere(tmp_path: Path) -> None:
     behind_proxy = loaded(tmp_path, bind="127.0.0.1", rtc_bind="0.0.0.0").settings
     assert behind_proxy.media_bind == ("0.0.0.0",) and not behind_proxy.beyond_loopback
