@@ -195,8 +195,8 @@ pub enum Command {
         message: Message,
         /// Goes without.
         except: Option<ConnectionId>,
-        /// Only these members, and into no history; empty for all.
-        to: Vec<ConnectionId>,
+        /// Only these members, and into no history; None for all.
+        to: Option<Vec<ConnectionId>>,
     },
     /// What holds in channels that match; the first pattern that matches counts.
     ChannelRules {

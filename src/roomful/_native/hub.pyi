@@ -31,7 +31,7 @@ Commands, with their fields:
             counted for each message besides its own.
     decide: allow=False with a code tells the sender so, without one drops a message silently. message: in place of a message_asked's,
             or the reply to a request_asked. info: in place of what a join_asked brought.
-    publish: to: only these members (a direct message, kept in no history).
+    publish: to: only these members, each by itself, and kept in no history; a list of nobody is nobody.
 
 Events, with their fields:
 

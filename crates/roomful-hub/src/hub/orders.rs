@@ -69,7 +69,7 @@ impl Hub {
                 message,
                 except,
                 to,
-            } => self.publish(&channel, &message, except, &to, now_ms, sink),
+            } => self.publish(&channel, &message, except, to.as_deref(), now_ms, sink),
             Command::ChannelRules { pattern, rules } => self.change_rules(pattern, rules),
             Command::History {
                 request,
@@ -127,24 +127,26 @@ impl Hub {
         name: &str,
         message: &Message,
         except: Option<ConnectionId>,
-        to: &[ConnectionId],
+        to: Option<&[ConnectionId]>,
         now_ms: u64,
         sink: &mut dyn Sink,
     ) {
         let mut number = self.names.get(name).copied();
-        if number.is_none() && to.is_empty() && self.channels.len() < self.config.max_channels {
+        if number.is_none() && to.is_none() && self.channels.len() < self.config.max_channels {
             // What nobody hears is kept where rules want it kept.
             number = (self.book.of(name).history > 0).then(|| self.begin(name, now_ms));
         }
         let Some(at) = number else {
             return;
         };
-        if to.is_empty() {
-            self.fan_out(at, None, except, message, now_ms, sink);
-            self.end_if_over(at);
-        }
-        for target in to {
-            self.whisper(at, None, *target, message, sink);
+        match to {
+            None => {
+                self.fan_out(at, None, except, message, now_ms, sink);
+                self.end_if_over(at);
+            }
+            Some(to) => to.iter().for_each(|target| {
+                self.whisper(at, None, *target, message, sink);
+            }),
         }
     }
 

@@ -115,7 +115,7 @@ pub fn command(name: &str, fields: &Bound<'_, PyAny>) -> PyResult<Command> {
             channel: f.get("channel")?,
             message: json_or_bytes(&f, &f.raw("message")?)?,
             except: f.maybe("except")?.map(ConnectionId),
-            to: connections(f.maybe("to")?.unwrap_or_default()),
+            to: f.maybe("to")?.map(connections),
         },
         "channel_rules" => Command::ChannelRules {
             pattern: f.get("pattern")?,

@@ -112,12 +112,16 @@ fn order() -> impl Strategy<Value = Command> {
             code: String::new(),
             reason: String::new()
         }),
-        (channel(), proptest::collection::vec(id(), 0..2)).prop_map(|(channel, to)| Command::Publish {
-            channel,
-            message: Message::text("1"),
-            except: None,
-            to
-        }),
+        (
+            channel(),
+            proptest::option::of(proptest::collection::vec(id(), 0..2))
+        )
+            .prop_map(|(channel, to)| Command::Publish {
+                channel,
+                message: Message::text("1"),
+                except: None,
+                to
+            }),
         ("[abc*]", proptest::option::of(rules()))
             .prop_map(|(pattern, rules)| Command::ChannelRules { pattern, rules }),
         id().prop_map(|connection| Command::Close {
@@ -266,7 +270,7 @@ impl People {
                     Command::Join { connection, .. }
                     | Command::Leave { connection, .. }
                     | Command::Close { connection, .. } => *connection = real(*connection),
-                    Command::Publish { to, .. } => to.iter_mut().for_each(|one| *one = real(*one)),
+                    Command::Publish { to, .. } => to.iter_mut().flatten().for_each(|one| *one = real(*one)),
                     _ => {}
                 }
                 world.order(command);

@@ -1,35 +1,40 @@
 use super::*;
 use crate::event::Kept;
 
-fn publish(message: Message, except: Option<u64>, to: &[u64]) -> Command {
+fn publish(message: Message, except: Option<u64>, to: Option<&[u64]>) -> Command {
     Command::Publish {
         channel: "c".into(),
         message,
         except: except.map(ConnectionId),
-        to: to.iter().copied().map(ConnectionId).collect(),
+        to: to.map(|to| to.iter().copied().map(ConnectionId).collect()),
     }
 }
 
 #[test]
 fn python_publishes() {
     let mut world = room(3);
-    world.order(publish(Message::text("1"), Some(2), &[]));
+    world.order(publish(Message::text("1"), Some(2), None));
     let message = r#"{"type":"message","channel":"c","data":1}"#;
     assert_eq!(
         (world.heard(1), world.heard(2).len(), world.heard(3).len()),
         (vec![message.to_owned()], 0, 1)
     );
     world.open(9, Speech::Relay);
-    world.order(publish(Message::text("2"), None, &[2, 9]));
+    world.order(publish(Message::text("2"), None, Some(&[2, 9])));
     let two = world.id(2);
     let whisper = format!(r#"{{"type":"message","channel":"c","to":"{two}","data":2}}"#);
     assert_eq!(world.heard(2), [whisper]);
     assert!(world.heard(1).is_empty() && world.heard(9).is_empty());
+    world.order(publish(Message::text("3"), None, Some(&[])));
+    assert!(
+        (1..=3).all(|n| world.heard(n).is_empty()),
+        "a list of nobody is nobody"
+    );
     let nowhere = Command::Publish {
         channel: "nobody".into(),
         message: Message::text("1"),
         except: None,
-        to: vec![],
+        to: None,
     };
     world.order(nowhere);
     assert_eq!(world.hub.stats().channels, 1);
@@ -95,7 +100,7 @@ fn python_reads_histories_and_presence() {
         },
     );
     for data in ["1", "22", "333"] {
-        world.order(publish(Message::text(data), None, &[]));
+        world.order(publish(Message::text(data), None, None));
     }
     world.open_as(
         1,
@@ -107,7 +112,7 @@ fn python_reads_histories_and_presence() {
         },
     );
     world.join(1, "c");
-    world.order(publish(Message::binary(&b"\x00\x01"[..]), None, &[]));
+    world.order(publish(Message::binary(&b"\x00\x01"[..]), None, None));
     assert_eq!(world.sink.heard[&1][0], Message::binary(&b"\x00\x01"[..]));
     world.order(Command::History {
         request: 8,
@@ -177,18 +182,18 @@ fn rules_change_channels_that_are_there() {
     };
     assert_eq!(state(&mut world), (String::new(), 0, 0));
     world.rules("*", keep(5));
-    (0..5).for_each(|_| world.order(publish(Message::text("1"), None, &[])));
+    (0..5).for_each(|_| world.order(publish(Message::text("1"), None, None)));
     let (epoch, offset, kept) = state(&mut world);
     assert_eq!((offset, kept), (5, 5));
     world.rules("*", keep(2));
     assert_eq!(state(&mut world), (epoch.clone(), 5, 2));
     world.rules("*", keep(0));
-    world.order(publish(Message::text("1"), None, &[]));
+    world.order(publish(Message::text("1"), None, None));
     world.rules("*", keep(2));
     let (other, offset, kept) = state(&mut world);
     assert_eq!((offset, kept), (0, 0));
     assert_ne!(other, epoch, "what was said meanwhile is nowhere");
-    world.order(publish(Message::text("1"), None, &[]));
+    world.order(publish(Message::text("1"), None, None));
     world.gone(1);
     assert_eq!(world.hub.stats().channels, 1);
     world.order(Command::ChannelRules {
@@ -219,7 +224,7 @@ fn histories_are_bounded_together() {
             channel: format!("c{}", n % 20),
             message: Message::text(format!("\"{}\"", "x".repeat(n))),
             except: None,
-            to: vec![],
+            to: None,
         });
         assert!(world.hub.stats().history_bytes <= 20_000);
     }
