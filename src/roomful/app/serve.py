@@ -8,6 +8,7 @@ import logging
 import signal
 from collections.abc import Callable
 
+from roomful.app.descriptors import raise_limit
 from roomful.app.roomful import Roomful
 
 log = logging.getLogger("roomful")
@@ -17,6 +18,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 async def serve(server: Roomful, *, ready: Callable[[Roomful], None] | None = None) -> int:
     """The exit status. Raises ConfigError when it cannot start. A second signal does not wait for the drain."""
+    raise_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     main = asyncio.current_task()
