@@ -83,6 +83,39 @@ fn fits(paths: &[String], path: &str) -> bool {
         .any(|p| p == path || (p.ends_with('/') && path.starts_with(p.as_str())))
 }
 
+/// Whose a request is, and whether it came by TLS. A reverse proxy on this machine is believed about those it speaks for
+/// (`X-Forwarded-For`, `X-Forwarded-Proto`), nobody else is.
+pub fn client_of(head: &Head, peer: IpAddr, secure: bool) -> (IpAddr, bool) {
+    let peer = peer.to_canonical();
+    if !peer.is_loopback() {
+        return (peer, secure);
+    }
+    // Each proxy appends whom it heard; what the client itself wrote stands before that.
+    let lines: Vec<&str> = head.all("x-forwarded-for").collect();
+    let named = lines.iter().rev().flat_map(|line| line.rsplit(','));
+    let mut client = peer;
+    for name in named.map(address) {
+        let Some(address) = name else { break };
+        client = address;
+        if !address.is_loopback() {
+            break;
+        }
+    }
+    let scheme = head.one("x-forwarded-proto").map(str::trim);
+    let secure = scheme.map_or(secure, |s| {
+        s.eq_ignore_ascii_case("https") || s.eq_ignore_ascii_case("wss")
+    });
+    (client, secure)
+}
+
+/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = text.parse::<IpAddr>().ok();
+    let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|a| a.ip());
+    bare.or_else(with_port).map(|a| a.to_canonical())
+}
+
 /// Counts connections, all and of each address.
 #[derive(Debug)]
 pub struct Admission {
@@ -203,6 +236,30 @@ mod tests {
         let head = "GET /relay HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\nOrigin: https://a.example:443\r\n\r\n";
         let head = Head::parse(head.as_bytes()).unwrap().unwrap().0;
         assert_eq!(entry(&[]).way(&head), Way::Hub);
+    }
+
+    #[test]
+    fn only_a_proxy_on_this_machine_is_believed() {
+        let at = |text: &str| text.parse::<IpAddr>().unwrap();
+        let from = |peer, more: &str| client_of(&ask("/relay", more), at(peer), false);
+        let forged = "X-Forwarded-For: 10.9.9.9\r\nX-Forwarded-Proto: https\r\n";
+        assert_eq!(from("192.0.2.1", forged), (at("192.0.2.1"), false));
+        assert_eq!(from("127.0.0.1", forged), (at("10.9.9.9"), true));
+        assert_eq!(
+            from("::ffff:127.0.0.1", "X-Forwarded-For: [2001:db8::1]:99\r\n"),
+            (at("2001:db8::1"), false)
+        );
+        let chain = "X-Forwarded-For: 10.9.9.9, 192.0.2.7:80\r\nX-Forwarded-For: 127.0.0.1\r\n";
+        assert_eq!(
+            from("::1", chain),
+            (at("192.0.2.7"), false),
+            "the nearest that is not of this machine"
+        );
+        assert_eq!(
+            from("::1", "X-Forwarded-For: 192.0.2.7, nonsense\r\n"),
+            (at("::1"), false)
+        );
+        assert_eq!(from("::1", ""), (at("::1"), false));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a connection does in its turn, by phase: reads, decides with the hub, writes, and ends in time.
 use crate::connection::{Phase, END_MS};
-use crate::entry::Way;
+use crate::entry::{client_of, Way};
 use crate::head::{response, Head, HeadError};
 use crate::proxy::preamble;
 use crate::shell::{backend_token, Shell};
@@ -102,12 +102,13 @@ impl Shell {
                 // The hub has its own deadline for Python.
                 connection.deadline_ms = 0;
                 connection.known = true;
+                let (peer, secure) = client_of(&head, connection.peer.ip(), connection.stream.is_secure());
                 let head = roomful_hub::Head {
                     path: head.path,
                     query: head.query,
                     headers: head.headers,
-                    peer: connection.peer.ip().to_canonical().to_string(),
-                    secure: connection.stream.is_secure(),
+                    peer: peer.to_string(),
+                    secure,
                 };
                 self.tell(Input::Opened { connection: id, head });
                 return;

@@ -129,19 +129,17 @@ fn a_slow_reader_is_closed_and_others_are_not() {
     let mut slow = open(server.address(), "/ws/raw");
     let mut quick = open(server.address(), "/ws/raw");
     let to = server.last.lock().unwrap().clone();
-    let reader = std::thread::spawn(move || {
-        let mut count = 0;
-        while let Some((_, payload)) = hear(&mut quick) {
-            if payload == b"end" {
-                break;
-            }
-            count += 1;
-        }
-        count
-    });
-    let message = Message::binary(vec![7; 10_000]);
-    for _ in 0..2_000 {
-        let (to, message) = (to.clone(), message.clone());
+    let closed = || {
+        server
+            .told
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|t| t.starts_with("closed"))
+    };
+    let mut count = 0;
+    while !closed() {
+        let (to, message) = (to.clone(), Message::binary(vec![7; 10_000]));
         server
             .door
             .command(Command::Send {
@@ -150,7 +148,9 @@ fn a_slow_reader_is_closed_and_others_are_not() {
                 slow: OnSlow::Close,
             })
             .unwrap();
-        std::thread::sleep(Duration::from_micros(300));
+        assert_eq!(hear(&mut quick).unwrap().1.len(), 10_000);
+        count += 1;
+        assert!(count < 20_000, "nobody was too slow");
     }
     assert_eq!(server.wait_told("closed"), "closed 1013 reads too slowly");
     let (to, message) = (vec![to[1]], Message::text("end"));
@@ -162,7 +162,7 @@ fn a_slow_reader_is_closed_and_others_are_not() {
             slow: OnSlow::Close,
         })
         .unwrap();
-    assert_eq!(reader.join().unwrap(), 2_000);
+    assert_eq!(hear(&mut quick).unwrap().1, b"end");
     assert_eq!(hear_close(&mut slow), 1013);
 }
 
