@@ -110,6 +110,12 @@ fn text(value: &[u8]) -> String {
     std::str::from_utf8(value).map_or_else(|_| value.iter().map(|b| char::from(*b)).collect(), str::to_owned)
 }
 
+/// Whether a head can have become whole by what came after its first `before` bytes: an empty line ends it.
+pub fn may_be_whole(bytes: &[u8], before: usize) -> bool {
+    let new = bytes.get(before.saturating_sub(2)..).unwrap_or(bytes);
+    new.windows(2).any(|w| w == b"\n\n") || new.windows(3).any(|w| w == b"\n\r\n")
+}
+
 /// A whole response that ends its connection. `headers` lines end without CRLF.
 pub fn response(status: u16, headers: &[(String, String)], body: &[u8]) -> Vec<u8> {
     let mut out = format!("HTTP/1.1 {status} {}\r\n", reason(status));
@@ -168,6 +174,27 @@ mod tests {
         );
         assert_eq!(head.all("x-two").collect::<Vec<_>>(), ["1", "é"]);
         assert_eq!((head.one("host"), head.one("x-two")), (Some("h"), None));
+    }
+
+    #[test]
+    fn a_head_is_not_read_again_before_it_may_be_whole() {
+        for text in [
+            "GET / HTTP/1.1\r\nA: b\r\n\r\nrest",
+            "GET / HTTP/1.1\nA: b\n\nrest",
+        ] {
+            let bytes = text.as_bytes();
+            let whole = bytes.len() - 4;
+            for before in 1..whole {
+                for to in before + 1..=bytes.len() {
+                    let wanted = to >= whole;
+                    assert_eq!(
+                        may_be_whole(&bytes[..to], before),
+                        wanted,
+                        "{before} {to} of {text:?}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a connection does in its turn, by phase: reads, decides with the hub, writes, and ends in time.
 use crate::connection::{Phase, END_MS};
 use crate::entry::{client_of, Way};
-use crate::head::{response, Head, HeadError};
+use crate::head::{may_be_whole, response, Head, HeadError};
 use crate::proxy::preamble;
 use crate::shell::{backend_token, Shell};
 use crate::splice::{Flow, Splice};
@@ -59,9 +59,12 @@ impl Shell {
             let Phase::Head(come) = &mut connection.phase else {
                 return;
             };
-            // The usual head comes in one piece.
-            let piece = self.buffer.get(..length).unwrap_or(&[]);
-            come.extend_from_slice(piece);
+            let before = come.len();
+            come.extend_from_slice(self.buffer.get(..length).unwrap_or(&[]));
+            // The usual head comes in one piece. One that comes by the byte is read again only when it may be whole.
+            if before > 0 && come.len() <= MAX_HEAD && !may_be_whole(come, before) {
+                continue;
+            }
             let status = match Head::parse(come) {
                 Ok(Some((head, length))) => {
                     let come = std::mem::take(come);
@@ -137,12 +140,8 @@ impl Shell {
     }
 
     fn read_frames(&mut self, index: usize) {
-        if let Some(early) = self.floor.connections.get_mut(index).and_then(|c| c.early.take()) {
-            let length = early.len().min(self.buffer.len());
-            if let (Some(to), Some(from)) = (self.buffer.get_mut(..length), early.get(..length)) {
-                to.copy_from_slice(from);
-            }
-            if !self.decode(index, length) {
+        if let Some(mut early) = self.floor.connections.get_mut(index).and_then(|c| c.early.take()) {
+            if !self.decode(index, &mut early) {
                 return;
             }
         }
@@ -154,7 +153,10 @@ impl Shell {
                 self.remove(index, CloseReason::ABNORMAL, "");
                 return;
             }
-            if !self.decode(index, length) {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let goes_on = self.decode(index, buffer.get_mut(..length).unwrap_or_default());
+            self.buffer = buffer;
+            if !goes_on {
                 return;
             }
             let Some(connection) = self.floor.connections.get(index) else {
@@ -169,8 +171,8 @@ impl Shell {
         self.floor.mark_ready(index);
     }
 
-    /// What lies in the buffer, as messages. `false` when nothing more is to be read as such.
-    fn decode(&mut self, index: usize, length: usize) -> bool {
+    /// What was read, as messages. `false` when nothing more is to be read as such.
+    fn decode(&mut self, index: usize, input: &mut [u8]) -> bool {
         let id = self.floor.id(index);
         let now = self.floor.now_ms;
         let Some(connection) = self.floor.connections.get_mut(index) else {
@@ -180,7 +182,6 @@ impl Shell {
         connection.pinged_ms = 0;
         let mut decoder = std::mem::take(&mut connection.decoder);
         let mut at = 0;
-        let input = self.buffer.get_mut(..length).unwrap_or_default();
         let end = loop {
             match decoder.next(input, &mut at) {
                 Ok(None) => break None,

@@ -51,6 +51,27 @@ fn a_client_may_speak_before_it_is_answered() {
 }
 
 #[test]
+fn much_may_come_with_the_handshake() {
+    let server = Server::start(config());
+    let mut client = connect(server.address());
+    let frames = masked_frame(Opcode::Binary, true, &[7; 25_000], [1; 4]).repeat(5);
+    let mut wire = request("/ws/echo", "").into_bytes();
+    wire.extend(&frames);
+    let mut writer = client.try_clone().unwrap();
+    let sends = std::thread::spawn(move || writer.write_all(&wire));
+    let answer = head(&mut client);
+    // What does not fit before the answer ends the connection; what does is all there.
+    if answer.starts_with("HTTP/1.1 101") {
+        for _ in 0..5 {
+            assert_eq!(hear(&mut client).unwrap().1.len(), 25_000);
+        }
+    } else {
+        assert_eq!(answer, "");
+    }
+    let _ = sends.join().unwrap();
+}
+
+#[test]
 fn a_refusal_and_silence_and_strangers_pages_are_answered_in_http() {
     let server = Server::start(config());
     for (path, more, status) in [

@@ -1,12 +1,17 @@
 //! The opening handshake (RFC 6455 §4.2), as decisions on a request's head.
 use crate::head::Head;
 use aws_lc_rs::digest::{digest, SHA1_FOR_LEGACY_USE_ONLY};
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, PAD, STANDARD};
 use base64::Engine;
 use bytes::Bytes;
 
 /// RFC 6455 §1.3.
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Some clients make their key of random letters: its last four bits mean nothing then.
+const KEY: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, PAD.with_decode_allow_trailing_bits(true));
 
 /// Why a request cannot become a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +65,7 @@ impl Upgrade {
         let key = head
             .one("sec-websocket-key")
             .ok_or(Malformed("exactly one Sec-WebSocket-Key is needed"))?;
-        if STANDARD.decode(key).map(|k| k.len()) != Ok(16) {
+        if KEY.decode(key).map(|k| k.len()) != Ok(16) {
             return Err(Malformed("Sec-WebSocket-Key is not 16 bytes of base64"));
         }
         let offered = head
@@ -132,6 +137,15 @@ mod tests {
         assert!(text.contains("sec-websocket-protocol: superchat\r\n"));
         assert!(!text.contains("extensions"));
         assert!(text.ends_with("\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_key_of_random_letters_is_taken() {
+        assert!(ask(
+            "GET / HTTP/1.1",
+            &without(3, &["Sec-WebSocket-Key: abcdefghijklmnopqrstuz=="])
+        )
+        .is_ok());
     }
 
     #[test]
