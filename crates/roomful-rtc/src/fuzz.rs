@@ -2,7 +2,7 @@
 //!
 //! A function panics only when an invariant breaks: what is read lies inside of what was given, and what is written says the same
 //! when it is read again.
-use crate::codec::dependency::DependencyReader;
+use crate::codec::dependency::{self, DependencyReader, Frame};
 use crate::codec::{inspect, vp8, vp9, Codec};
 use crate::rtcp::{self, nack, twcc, Feedback, NackGenerator, ReceiverStats, TwccRecorder};
 use crate::rtp::extension::Block;
@@ -165,6 +165,34 @@ pub fn fuzz_dependency(data: &[u8]) {
             assert!(frame.spatial < 4 && frame.temporal < 8);
             let best = reader.target_within(frame.spatial, frame.temporal);
             assert!(best.is_none_or(|at| at < reader.targets().len()));
+            check_rewritten(&mut reader.clone(), value, &frame);
+        }
+    }
+}
+
+/// A descriptor under another number and mask says the same in everything else.
+fn check_rewritten(reader: &mut DependencyReader, value: &[u8], frame: &Frame) {
+    let mask = 0x5555_5555 & (((1u64 << reader.targets().len()) - 1) as u32);
+    for mask in [None, Some(mask)] {
+        let mut out = [0xffu8; 300];
+        let length = dependency::rewrite(value, frame, 0x1234, mask, &mut out).unwrap_or(0);
+        assert!(length >= value.len() && length <= value.len() + 5);
+        let again = out.get(..length).and_then(|out| reader.read(out));
+        let Some(again) = again else {
+            assert!(again.is_some(), "a rewritten descriptor is readable");
+            return;
+        };
+        assert_eq!(again.number, 0x1234);
+        assert_eq!(again.mask_told, frame.mask_told || mask.is_some());
+        assert!(mask.is_none_or(|mask| mask == reader.active()));
+        assert_eq!(
+            (again.spatial, again.temporal, again.structure_attached),
+            (frame.spatial, frame.temporal, frame.structure_attached)
+        );
+        assert_eq!(again.references(), frame.references());
+        for at in 0..32 {
+            assert_eq!(again.indication(at), frame.indication(at));
+            assert_eq!(again.chain_distance(at), frame.chain_distance(at));
         }
     }
 }

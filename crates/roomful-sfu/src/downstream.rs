@@ -1,6 +1,8 @@
 //! A subscription: one participant receiving one track, with the numbers it sees.
 use crate::command::ViewSettings;
+use crate::layers::Target;
 use crate::rewrite::Rewriter;
+use crate::select::Selector;
 use crate::slab::Key;
 use roomful_rtc::codec::Codec;
 use roomful_rtc::rtp::ExtensionMap;
@@ -22,8 +24,10 @@ pub struct Downstream {
     pub settings: ViewSettings,
     /// The stream that is sent.
     pub current: Option<usize>,
-    /// The stream that shall be sent.
-    pub target: Option<usize>,
+    /// What shall be sent.
+    pub target: Option<Target>,
+    /// Which of its packets.
+    pub selector: Selector,
     pub rewriter: Option<Rewriter>,
     pub rtx_index: u64,
     pub packets: u32,
@@ -62,6 +66,7 @@ impl Downstream {
             settings,
             current: None,
             target: None,
+            selector: Selector::default(),
             rewriter: None,
             rtx_index: 1,
             packets: 0,

@@ -39,8 +39,10 @@ impl Router {
                 let Some(down) = self.down_of(key, ssrc) else {
                     return;
                 };
-                let Some((track_key, current)) =
-                    self.downs.get(down).map(|d| (d.track, d.current.or(d.target)))
+                let Some((track_key, current)) = self
+                    .downs
+                    .get(down)
+                    .map(|d| (d.track, d.current.or(d.target.map(|t| t.stream))))
                 else {
                     return;
                 };

@@ -5,8 +5,10 @@ use crate::connection::Connection;
 use crate::downstream::Downstream;
 use crate::egress::Egress;
 use crate::event::Event;
-use crate::ring::Slot;
+use crate::rewrite::{Sent, NO_TARGET};
+use crate::ring::{Retold, Slot};
 use crate::router::Router;
+use crate::select::Choice;
 use crate::slab::{Key, Slab};
 use crate::track::Stream;
 use roomful_rtc::codec::Codec;
@@ -40,6 +42,7 @@ impl Router {
         let mut fresh = std::mem::take(&mut self.fresh);
         // By track and stream, in sequence: each subscriber's packets then lie side by side.
         fresh.sort_unstable();
+        fresh.dedup();
         for run in fresh.chunk_by(|a, b| a.0 == b.0 && a.1 == b.1) {
             let Some(&(track_key, stream_at, _)) = run.first() else {
                 continue;
@@ -57,7 +60,7 @@ impl Router {
                 let Some(down) = self.downs.get_mut(*down_key) else {
                     continue;
                 };
-                if down.current != Some(stream_at) && down.target != Some(stream_at) {
+                if down.current != Some(stream_at) && down.target.map(|t| t.stream) != Some(stream_at) {
                     continue;
                 }
                 let sent = send_run(down, stream, stream_at, run, &self.connections, now, egress);
@@ -117,36 +120,28 @@ impl Router {
         if down.current != Some(usize::from(sent.stream)) {
             return;
         }
-        let Some(payload) = down.payload(stream.codec).filter(|p| p.rtx != 0) else {
-            // Without RTX the packet itself goes again.
-            let Some(connection) = down.connection.and_then(|c| self.connections.get(c)) else {
-                return;
-            };
-            let Some(path) = connection.transport.send_path() else {
-                return;
-            };
-            write_packet(down, stream, slot, index, connection, &path, now, egress, None);
-            return;
-        };
         let Some(connection) = down.connection.and_then(|c| self.connections.get(c)) else {
             return;
         };
         let Some(path) = connection.transport.send_path() else {
             return;
         };
-        let rtx_index = down.rtx_index;
+        if sent.padding {
+            write_padding(down, stream, slot, index, connection, &path, egress);
+            return;
+        }
+        // Without RTX the packet itself goes again, if it is sure to be the same: under one index nothing else may be sealed.
+        let rtx = down
+            .payload(stream.codec)
+            .filter(|p| p.rtx != 0)
+            .map(|p| (p.rtx, down.rtx_index));
+        if rtx.is_none() && slot.told_dependencies {
+            return;
+        }
         if write_packet(
-            down,
-            stream,
-            slot,
-            index,
-            connection,
-            &path,
-            now,
-            egress,
-            Some((payload.rtx, rtx_index)),
+            down, stream, slot, index, sent, connection, &path, now, egress, rtx,
         ) {
-            down.rtx_index += 1;
+            down.rtx_index += u64::from(rtx.is_some());
         }
     }
 }
@@ -166,8 +161,10 @@ pub(crate) fn enter(
     let Some(rewriter) = down.rewriter.as_mut() else {
         return false;
     };
-    let vp8 = stream.codec == Codec::Vp8;
-    rewriter.enter(stream_at as u16, source, slot.timestamp, &slot.payload, vp8, now);
+    let vp8 = (stream.codec == Codec::Vp8).then_some(slot.payload.as_slice());
+    let number = slot.frame.map(|frame| frame.number);
+    rewriter.enter(stream_at as u16, source, slot.timestamp, vp8, number, now);
+    down.selector.enter(source, slot);
     down.current = Some(stream_at);
     down.begun_at.get_or_insert(now);
     true
@@ -192,27 +189,80 @@ pub(crate) fn send_run(
     let Some(path) = connection.transport.send_path() else {
         return 0;
     };
+    let mut send = |down: &mut Downstream, source: u64| -> u64 {
+        let slot = stream.ring.get(source);
+        slot.map_or(0, |slot| {
+            send_one(down, stream, source, slot, connection, &path, now, egress)
+        })
+    };
     let mut sent = 0;
     for &(_, _, source) in run {
+        if down.current == Some(stream_at) {
+            sent += send(down, source);
+            continue;
+        }
         let Some(slot) = stream.ring.get(source) else {
             continue;
         };
-        if down.current != Some(stream_at) {
-            if down.target != Some(stream_at) || !slot.info.key_start || slot.payload.is_empty() {
-                continue;
-            }
-            if !enter(down, stream, stream_at, source, slot, now) {
-                continue;
-            }
-        }
-        let Some(index) = down.rewriter.as_mut().and_then(|r| r.index(source)) else {
+        let wanted = down.target.map(|t| t.stream) == Some(stream_at);
+        if !wanted || !slot.info.key_start || slot.payload.is_empty() {
             continue;
-        };
-        sent += u64::from(write_packet(
-            down, stream, slot, index, connection, &path, now, egress, None,
-        ));
+        }
+        if enter(down, stream, stream_at, source, slot, now) {
+            // A first packet that was repaired comes behind the rest of its key frame.
+            return (source..=stream.highest.max(source))
+                .map(|source| send(down, source))
+                .sum();
+        }
     }
     sent
+}
+
+/// Decides on one packet of the stream that is sent, and sends it. Returns how many went out.
+#[allow(clippy::too_many_arguments)]
+#[inline]
+fn send_one(
+    down: &mut Downstream,
+    stream: &Stream,
+    source: u64,
+    slot: &Slot,
+    connection: &Connection,
+    path: &Path,
+    now: Instant,
+    egress: &mut impl Egress,
+) -> u64 {
+    let current = down.current;
+    let aim = down.target.filter(|t| Some(t.stream) == current).map(|t| t.aim);
+    let choice = if stream.codec.is_video() {
+        down.selector.take(source, slot, stream, aim)
+    } else {
+        Choice::Send {
+            last: false,
+            target: None,
+        }
+    };
+    let Some(rewriter) = down.rewriter.as_mut() else {
+        return 0;
+    };
+    match choice {
+        Choice::Send { last, target } => {
+            let Some((index, numbers)) = rewriter.index(source, slot.marker || last, target) else {
+                return 0;
+            };
+            let sent = write_packet(
+                down, stream, slot, index, numbers, connection, path, now, egress, None,
+            );
+            u64::from(sent)
+        }
+        Choice::Skip => {
+            let picture = slot.info.picture.filter(|_| stream.codec == Codec::Vp8);
+            if let Some(index) = rewriter.skip(source, picture) {
+                write_padding(down, stream, slot, index, connection, path, egress);
+            }
+            0
+        }
+        Choice::Wait => 0,
+    }
 }
 
 /// Writes and seals one packet; `rtx` is (payload type, index) of a retransmission.
@@ -223,6 +273,7 @@ fn write_packet(
     stream: &Stream,
     slot: &Slot,
     index: u64,
+    numbers: Sent,
     connection: &Connection,
     path: &Path,
     now: Instant,
@@ -250,7 +301,11 @@ fn write_packet(
         return false;
     };
     let mut block = Block::default();
-    slot.write_extensions(&down.extensions, &mut block);
+    let retold = Retold {
+        number_shift: rewriter.number_shift(),
+        mask: mask(stream, slot, numbers.target),
+    };
+    slot.write_extensions(&down.extensions, &retold, &mut block);
     let (payload_type, ssrc, out_index, prefix) = match rtx {
         Some((payload_type, rtx_index)) => (payload_type, down.rtx_ssrc, rtx_index, 2),
         None => (names.payload_type, down.ssrc, index, 0),
@@ -260,7 +315,7 @@ fn write_packet(
     let timestamp = rewriter.timestamp(slot.timestamp);
     let out = egress.slot(path, total);
     let header = NewHeader {
-        marker: slot.marker,
+        marker: numbers.marker,
         payload_type,
         sequence: out_index as u16,
         timestamp,
@@ -278,16 +333,64 @@ fn write_packet(
     if let Some(body) = out.get_mut(body_at..body_at + payload.len()) {
         body.copy_from_slice(payload);
         if codec == Codec::Vp8 {
-            rewriter.vp8(body);
+            rewriter.vp8(body, &numbers);
         }
     }
     if sender.protect_rtp(out, header_len, ssrc, out_index).is_err() {
         return false;
     }
     if rtx.is_none() {
-        rewriter.sent(index, timestamp, now);
+        let number = slot.frame.map(|f| f.number.wrapping_add(retold.number_shift));
+        rewriter.sent(index, timestamp, number, now);
         down.packets = down.packets.wrapping_add(1);
         down.octets = down.octets.wrapping_add(payload.len() as u32);
     }
     true
+}
+
+/// The targets that a subscriber is told are being sent, when it gets less than the publisher sends: at the first packet of each
+/// frame of the lowest temporal layer, so that losing one does no harm.
+#[inline]
+fn mask(stream: &Stream, slot: &Slot, target: u8) -> Option<u32> {
+    let frame = slot.frame.as_ref().filter(|_| target != NO_TARGET)?;
+    let active = stream.dependencies.active();
+    let sent = active & stream.dependencies.contained(usize::from(target));
+    let tell = frame.starts_frame && (frame.temporal == 0 || frame.mask_told);
+    (tell && sent != active && frame.generation == stream.dependencies.generation()).then_some(sent)
+}
+
+/// Fills a number that was kept free for a packet which came late and is left out: padding alone (RFC 3550 §5.1).
+fn write_padding(
+    down: &Downstream,
+    stream: &Stream,
+    slot: &Slot,
+    index: u64,
+    connection: &Connection,
+    path: &Path,
+    egress: &mut impl Egress,
+) {
+    let (Some(sender), Some(names), Some(rewriter)) = (
+        connection.transport.sender(),
+        down.payload(stream.codec),
+        down.rewriter.as_ref(),
+    ) else {
+        return;
+    };
+    let out = egress.slot(path, MIN_HEADER + 1 + sender.overhead());
+    let header = NewHeader {
+        marker: false,
+        payload_type: names.payload_type,
+        sequence: index as u16,
+        timestamp: rewriter.timestamp(slot.timestamp),
+        ssrc: down.ssrc,
+    };
+    header.write(&Block::default(), out);
+    if let [first, ..] = out {
+        *first |= 0x20;
+    }
+    if let Some(count) = out.get_mut(MIN_HEADER) {
+        *count = 1;
+    }
+    // A slot that stays unsealed is refused by the other side.
+    let _ = sender.protect_rtp(out, MIN_HEADER, down.ssrc, index);
 }

@@ -1,38 +1,98 @@
-//! Which stream of a track a subscriber gets: what it looks at, of what is alive and what it can decode.
-use crate::command::ViewSettings;
+//! What of a track a subscriber gets: which stream, and which layers of it, by what it looks at, what is alive and what it can
+//! decode.
+//!
+//! [`choose`] is the only place that decides; `select` carries it out packet by packet, `subscribe` asks for key frames on the way.
+use crate::command::{Layer, ViewSettings};
 use crate::downstream::Downstream;
+use crate::select::Aim;
 use crate::track::{Stream, Track};
 use std::time::Instant;
+
+/// What one subscriber shall get of one track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Which stream of the track (simulcast).
+    pub stream: usize,
+    /// Its highest layers to send (SVC, temporal layers).
+    pub aim: Aim,
+}
 
 /// The quality a subscriber wants: the smallest layer that fills what it shows, and never more than it asked for.
 pub fn wanted_quality(settings: &ViewSettings, track: &Track) -> u8 {
     let cap = settings.quality.min(2);
-    if settings.width == 0 && settings.height == 0 {
-        return cap;
-    }
-    let mut layers: Vec<_> = track
+    let sizes = track
         .spec
         .layers
         .iter()
-        .filter(|l| l.width > 0 && l.height > 0)
-        .collect();
-    layers.sort_by_key(|l| l.quality);
-    // A little smaller than what is shown is not seen; LiveKit's clients send device pixels.
-    let fills = |l: &&&crate::command::Layer| {
-        l.width * 10 >= settings.width * 9 || l.height * 10 >= settings.height * 9
-    };
-    layers
-        .iter()
-        .find(fills)
-        .or(layers.last())
-        .map_or(cap, |l| l.quality.min(cap))
+        .map(|l: &Layer| (l.quality, l.width, l.height));
+    smallest_filling(settings, sizes).map_or(cap, |quality| quality.min(cap))
 }
 
-/// The stream to send, or nothing while the view is paused or nothing is alive.
-pub fn choose(down: &Downstream, track: &Track, now: Instant) -> Option<usize> {
+/// Of (quality, width, height) the smallest that fills what is shown, or the largest; `None` when either is not known.
+fn smallest_filling(settings: &ViewSettings, sizes: impl Iterator<Item = (u8, u32, u32)>) -> Option<u8> {
+    if settings.width == 0 && settings.height == 0 {
+        return None;
+    }
+    // A little smaller than what is shown is not seen; LiveKit's clients send device pixels.
+    let fills =
+        |width: u32, height: u32| width * 10 >= settings.width * 9 || height * 10 >= settings.height * 9;
+    let (mut smallest, mut largest) = (None::<u8>, None::<u8>);
+    for (quality, width, height) in sizes.filter(|(_, width, height)| *width > 0 && *height > 0) {
+        largest = Some(largest.map_or(quality, |q| q.max(quality)));
+        if fills(width, height) {
+            smallest = Some(smallest.map_or(quality, |q| q.min(quality)));
+        }
+    }
+    smallest.or(largest)
+}
+
+/// The spatial layer of an SVC stream: by the sizes that the stream tells, by quality otherwise. As in LiveKit's clients the lowest
+/// layer is "low", however many there are.
+fn wanted_spatial(settings: &ViewSettings, track: &Track, stream: &Stream) -> u8 {
+    // Before the stream tells how many layers it has, its publisher's word counts.
+    let svc = track.spec.codecs.get(stream.codec_at).is_some_and(|c| c.svc);
+    let announced = if svc {
+        track.spec.layers.len().clamp(1, 4) - 1
+    } else {
+        0
+    };
+    let top = stream.top_spatial.max(announced as u8);
+    let told = (0..=top).filter_map(|layer| {
+        let (width, height) = stream.dependencies.resolution(layer)?;
+        Some((layer, width, height))
+    });
+    match smallest_filling(settings, told) {
+        Some(layer) => layer.min(settings.quality),
+        None => wanted_quality(settings, track),
+    }
+    .min(top)
+}
+
+/// What to send, or nothing while the view is paused or nothing is alive.
+pub fn choose(down: &Downstream, track: &Track, now: Instant) -> Option<Target> {
     if down.settings.paused || track.muted {
         return None;
     }
+    let stream = choose_stream(down, track, now)?;
+    let chosen = track.streams.get(stream)?;
+    let alone = !track
+        .streams
+        .iter()
+        .enumerate()
+        .any(|(at, s)| at != stream && s.codec_at == chosen.codec_at);
+    let aim = Aim {
+        // Where streams are qualities, all of one is wanted.
+        spatial: if alone {
+            wanted_spatial(&down.settings, track, chosen)
+        } else {
+            chosen.top_spatial
+        },
+        temporal: chosen.rates.layer_for(down.settings.fps),
+    };
+    Some(Target { stream, aim })
+}
+
+fn choose_stream(down: &Downstream, track: &Track, now: Instant) -> Option<usize> {
     let usable = |s: &&Stream| down.payload(s.codec).is_some();
     // The first codec of the track that this subscriber speaks; a backup codec serves those who do not.
     let codec_at = track.streams.iter().filter(usable).map(|s| s.codec_at).min()?;

@@ -163,6 +163,8 @@ impl Router {
         if !red && *codec != stream.codec {
             // The client chose another codec of its section.
             stream.codec = *codec;
+            stream.dependencies = Default::default();
+            stream.top_spatial = 0;
         }
         let first = stream.last_packet.is_none();
         let revived = !stream.is_alive(now);
@@ -190,6 +192,7 @@ impl Router {
         } else {
             inspect(stream.codec, payload)
         };
+        let mut dependencies = None;
         for (id, value) in header.extensions(plain) {
             let Some(extension) = connection.extensions.of(id) else {
                 continue;
@@ -202,18 +205,33 @@ impl Router {
                     loudness.on_level(*level);
                 }
             }
-            // A key frame that is encrypted end to end still tells by its frame dependencies (structure attached).
-            if extension == Extension::DependencyDescriptor && stream.codec == Codec::Av1 {
-                if let [flags, _, _, more, ..] = value {
-                    slot.info.key_start |= flags & 0x80 != 0 && more & 0x80 != 0;
-                }
+            if extension == Extension::DependencyDescriptor && stream.codec.is_video() {
+                dependencies = Some(value);
             }
         }
-        if slot.info.key_start && stream.codec.is_video() {
-            stream.on_key_start(index, header.timestamp, now);
+        let frame = dependencies.and_then(|value| stream.read_dependencies(index, value));
+        if let Some(slot) = stream.ring.get_mut(index) {
+            slot.frame = frame;
+            // A key frame that is encrypted end to end still tells by its frame dependencies.
+            slot.info.key_start |= frame.is_some_and(|frame| frame.key_start());
+            if slot.info.key_start && stream.codec.is_video() {
+                stream.on_key_start(index, header.timestamp, now);
+            }
         }
+        let explains = frame.is_some_and(|frame| frame.structure_attached);
         self.received += 1;
         self.fresh.push((track_key, stream_at, index));
+        if explains {
+            let fresh = &mut self.fresh;
+            fresh.extend(
+                stream
+                    .read_again(index)
+                    .map(|later| (track_key, stream_at, later)),
+            );
+        }
+        if stream.codec.is_video() && !repair {
+            stream.learn_layers(index, now);
+        }
         if !self.busy.contains(&track_key) {
             self.busy.push(track_key);
         }

@@ -47,7 +47,7 @@ impl Router {
         let Some(down) = self.downs.get_mut(key) else {
             return false;
         };
-        let (track_key, Some(at)) = (down.track, down.target) else {
+        let (track_key, Some(at)) = (down.track, down.target.map(|t| t.stream)) else {
             return false;
         };
         let Some(stream) = self.tracks.get(track_key).and_then(|t| t.streams.get(at)) else {
@@ -106,7 +106,7 @@ impl Router {
         let stream = self.tracks.get(down.track).zip(down.current);
         let stream = stream.and_then(|(track, at)| track.streams.get(at));
         let has_key = stream.is_some_and(|s| s.recent_key(now, KEY_RECENT).is_some());
-        if !has_key || !within(down.begun_at, NEW_FOR) || down.current != down.target {
+        if !has_key || !within(down.begun_at, NEW_FOR) || down.current != down.target.map(|t| t.stream) {
             return false;
         }
         down.replayed_at = Some(now);

@@ -1,7 +1,9 @@
-//! One subscriber's numbers: sequence, timestamp and VP8 picture ids stay gap-free while the source behind them changes.
+//! One subscriber's numbers: sequence, timestamp and VP8 picture ids stay gap-free while the source behind them changes and while
+//! packets of it are left out.
 //!
-//! Called for each packet forwarded. A source is entered at a key frame with [`Rewriter::enter`]; from then on numbers are the
-//! source's plus constants, so that packets lost on the way in leave the gap that NACK needs, and one recovered later fills it.
+//! Called for each packet of the source. A source is entered at a key frame with [`Rewriter::enter`]; from then on numbers are the
+//! source's plus a shift that changes with each packet left out ([`Rewriter::skip`]) and is remembered by place, so that packets lost
+//! on the way in leave the gap that NACK needs, and one recovered later fills it.
 use roomful_rtc::codec::vp8::Descriptor;
 use std::time::Instant;
 
@@ -15,15 +17,37 @@ const HURRIED: u64 = 1024;
 /// SRTP's rollover is safest to guess far from a wrap (RFC 3711 §3.3.1).
 const FIRST_INDEX: u64 = 1_000;
 
-/// What a NACKed number stood for.
+/// Places at which the shift changed that are remembered: about four seconds of a stream sent at half its rate.
+const SHIFTS: usize = 64;
+
+/// What a number that was sent stands for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// Index as sent, to tell a stale entry.
     index: u64,
+    /// Its index in the source.
+    pub source: u64,
     /// Which stream of the track.
     pub stream: u16,
-    /// Its index there.
-    pub source: u64,
+    /// Added to the picture id.
+    pub picture_shift: u16,
+    /// The decode target that was followed, [`NO_TARGET`] when none was.
+    pub target: u8,
+    /// End of a picture.
+    pub marker: bool,
+    /// Nothing but padding went out: the source's packet was left out after its number was kept free for it.
+    pub padding: bool,
+}
+
+/// See [`Sent::target`].
+pub const NO_TARGET: u8 = u8::MAX;
+
+/// From this source index on, until the next place.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shift {
+    from: u64,
+    index: i64,
+    picture: u16,
 }
 
 /// The numbers of one subscription.
@@ -33,19 +57,25 @@ pub struct Rewriter {
     stream: u16,
     /// Source index at which this source was entered.
     entered: u64,
-    index_shift: i64,
+    /// Highest source index that was seen, sent or not.
+    seen: u64,
+    /// The last changes, newest at `latest`.
+    shifts: [Shift; SHIFTS],
+    latest: usize,
     timestamp_shift: u32,
     /// Source time at which the source was live when it was entered out of the ring.
     live: Option<u32>,
-    picture_shift: u16,
     tl0_shift: u8,
     key_shift: u8,
+    number_shift: u16,
     highest: Option<u64>,
     last_timestamp: u32,
     last_sent: Option<Instant>,
     last_picture: u16,
+    last_skipped: Option<u16>,
     last_tl0: u8,
     last_key: u8,
+    last_number: u16,
     history: Vec<Sent>,
 }
 
@@ -56,37 +86,42 @@ impl Rewriter {
             clock_rate,
             stream: 0,
             entered: 0,
-            index_shift: 0,
+            seen: 0,
+            shifts: [Shift::default(); SHIFTS],
+            latest: 0,
             timestamp_shift: 0,
             live: None,
-            picture_shift: 0,
             tl0_shift: 0,
             key_shift: 0,
+            number_shift: 0,
             highest: None,
             last_timestamp: first_timestamp,
             last_sent: None,
             last_picture: (first_timestamp as u16) & 0x3fff,
+            last_skipped: None,
             last_tl0: 0,
             last_key: 0,
+            last_number: 0,
             history: Vec::new(),
         }
     }
 
-    /// From now on packets come from `stream`, beginning with this one.
+    /// From now on packets come from `stream`, beginning with this one. `vp8`: its payload when it is VP8; `number`: its frame
+    /// number when it has a dependency descriptor.
     pub fn enter(
         &mut self,
         stream: u16,
         source: u64,
         timestamp: u32,
-        payload: &[u8],
-        vp8: bool,
+        vp8: Option<&[u8]>,
+        number: Option<u16>,
         now: Instant,
     ) {
         self.stream = stream;
         self.entered = source;
         self.live = None;
+        self.seen = source.saturating_sub(1);
         let next = self.highest.map_or(FIRST_INDEX, |h| h + 1);
-        self.index_shift = next as i64 - source as i64;
         // Time went on while the sources changed: so does the subscriber's clock, by at least one tick.
         let elapsed = self.last_sent.map_or(0, |at| {
             (now.saturating_duration_since(at).as_micros() as u64 * u64::from(self.clock_rate) / 1_000_000)
@@ -96,8 +131,9 @@ impl Rewriter {
             .last_timestamp
             .wrapping_add(elapsed.max(1))
             .wrapping_sub(timestamp);
-        if let (true, Some(d)) = (vp8, Descriptor::parse(payload)) {
-            self.picture_shift = self
+        let mut picture = 0;
+        if let Some(d) = vp8.and_then(Descriptor::parse) {
+            picture = self
                 .last_picture
                 .wrapping_add(1)
                 .wrapping_sub(d.picture_id.unwrap_or(0));
@@ -106,6 +142,20 @@ impl Rewriter {
                 .wrapping_add(1)
                 .wrapping_sub(d.tl0_pic_idx.unwrap_or(0));
             self.key_shift = self.last_key.wrapping_add(1).wrapping_sub(d.key_idx.unwrap_or(0));
+        }
+        if let Some(number) = number {
+            self.number_shift = self.last_number.wrapping_add(1).wrapping_sub(number);
+        }
+        self.last_skipped = None;
+        self.shifts = [Shift::default(); SHIFTS];
+        self.latest = 0;
+        self.shifts[0] = Shift {
+            from: source,
+            index: next as i64 - source as i64,
+            picture,
+        };
+        if self.history.is_empty() {
+            self.history.resize(HISTORY, Sent::default());
         }
     }
 
@@ -117,27 +167,92 @@ impl Rewriter {
         self.timestamp_shift = self.timestamp_shift.wrapping_add(entered.wrapping_sub(drawn));
     }
 
-    /// The number to send a source packet under; `None` for one from before the source was entered.
+    /// The shift at a place of the source; `None` before it was entered, or when that is forgotten.
     #[inline]
-    pub fn index(&mut self, source: u64) -> Option<u64> {
+    fn shift(&self, source: u64) -> Option<Shift> {
         if source < self.entered {
             return None;
         }
+        let place = |back: usize| self.shifts.get((self.latest + SHIFTS - back) % SHIFTS).copied();
+        let mut back = 0;
+        loop {
+            let shift = place(back)?;
+            if shift.from <= source {
+                // A place that was never used is 0 and finds every source.
+                return (shift.from >= self.entered).then_some(shift);
+            }
+            back += 1;
+            if back == SHIFTS {
+                return None;
+            }
+        }
+    }
+
+    /// The number to send a source packet under, remembered with what else it is sent as; `None` for one from before the source
+    /// was entered.
+    #[inline]
+    pub fn index(&mut self, source: u64, marker: bool, target: Option<u8>) -> Option<(u64, Sent)> {
+        let shift = self.shift(source)?;
         if self.live.is_some() && source - self.entered > HURRIED {
             self.live = None;
         }
-        let index = (source as i64 + self.index_shift) as u64;
-        if self.history.is_empty() {
-            self.history.resize(HISTORY, Sent::default());
-        }
-        if let Some(entry) = self.history.get_mut((index % HISTORY as u64) as usize) {
-            *entry = Sent {
+        self.seen = self.seen.max(source);
+        let index = (source as i64 + shift.index) as u64;
+        let sent = Sent {
+            index,
+            source,
+            stream: self.stream,
+            picture_shift: shift.picture,
+            target: target.unwrap_or(NO_TARGET),
+            marker,
+            padding: false,
+        };
+        self.remember(sent);
+        Some((index, sent))
+    }
+
+    /// A source packet is left out, and `picture` with it (VP8's picture id). The number that was kept free for one that comes late
+    /// is returned: padding shall fill it.
+    #[inline]
+    pub fn skip(&mut self, source: u64, picture: Option<u16>) -> Option<u64> {
+        let mut shift = self.shift(source)?;
+        if source <= self.seen {
+            let index = (source as i64 + shift.index) as u64;
+            self.highest = self.highest.max(Some(index));
+            self.remember(Sent {
                 index,
-                stream: self.stream,
                 source,
-            };
+                stream: self.stream,
+                padding: true,
+                ..Sent::default()
+            });
+            return Some(index);
         }
-        Some(index)
+        self.seen = source;
+        shift.index -= 1;
+        if picture.is_some() && picture != self.last_skipped {
+            shift.picture = shift.picture.wrapping_sub(1);
+            self.last_skipped = picture;
+        }
+        // Packets left out one behind the other are one change.
+        let ongoing = self
+            .shifts
+            .get(self.latest)
+            .is_some_and(|s| s.from == source && source > self.entered);
+        if !ongoing {
+            self.latest = (self.latest + 1) % SHIFTS;
+        }
+        shift.from = source + 1;
+        if let Some(slot) = self.shifts.get_mut(self.latest) {
+            *slot = shift;
+        }
+        None
+    }
+
+    fn remember(&mut self, sent: Sent) {
+        if let Some(entry) = self.history.get_mut((sent.index % HISTORY as u64) as usize) {
+            *entry = sent;
+        }
     }
 
     /// The time to send it under.
@@ -153,28 +268,37 @@ impl Rewriter {
         timestamp.wrapping_add(saved).wrapping_add(self.timestamp_shift)
     }
 
+    /// What is added to the frame numbers of dependency descriptors.
+    #[inline]
+    pub fn number_shift(&self) -> u16 {
+        self.number_shift
+    }
+
     /// Writes VP8's numbers over a copied payload.
     #[inline]
-    pub fn vp8(&mut self, payload: &mut [u8]) {
+    pub fn vp8(&mut self, payload: &mut [u8], sent: &Sent) {
         let Some(d) = Descriptor::parse(payload) else {
             return;
         };
-        let picture = d.picture_id.unwrap_or(0).wrapping_add(self.picture_shift) & 0x7fff;
+        let picture = d.picture_id.unwrap_or(0).wrapping_add(sent.picture_shift) & 0x7fff;
         let tl0 = d.tl0_pic_idx.unwrap_or(0).wrapping_add(self.tl0_shift);
         let key = d.key_idx.unwrap_or(0).wrapping_add(self.key_shift) & 0x1f;
         d.rewrite(payload, picture, tl0, key);
-        self.last_picture = picture;
-        self.last_tl0 = tl0;
-        self.last_key = key;
+        if self.highest.is_none_or(|highest| sent.index > highest) {
+            self.last_picture = picture;
+            self.last_tl0 = tl0;
+            self.last_key = key;
+        }
     }
 
-    /// The packet was written.
+    /// The packet was written; `number` is its frame's number as sent.
     #[inline]
-    pub fn sent(&mut self, index: u64, timestamp: u32, now: Instant) {
+    pub fn sent(&mut self, index: u64, timestamp: u32, number: Option<u16>, now: Instant) {
         if self.highest.is_none_or(|h| index > h) {
             self.highest = Some(index);
             self.last_timestamp = timestamp;
             self.last_sent = Some(now);
+            self.last_number = number.unwrap_or(self.last_number);
         }
     }
 
@@ -196,7 +320,7 @@ mod tests {
     fn what_comes_out_of_the_ring_is_shown_in_a_hurry_and_then_at_its_own_pace() {
         let mut rewriter = Rewriter::new(90_000, 500);
         let (first, live) = (u32::MAX - 20_000, 25_000u32);
-        rewriter.enter(0, 100, first, &[], false, Instant::now());
+        rewriter.enter(0, 100, first, None, None, Instant::now());
         rewriter.hurry(first, live);
         assert_eq!(rewriter.timestamp(first), 501);
         let late = (live.wrapping_sub(first)) / HURRY;
@@ -207,7 +331,7 @@ mod tests {
             .collect();
         assert!(shown.windows(2).all(|pair| pair[1] > pair[0]), "{shown:?}");
         // Hours later the clock has come around: nothing is bent any more.
-        rewriter.index(100 + HURRIED + 1);
+        rewriter.index(100 + HURRIED + 1, false, None);
         let step = rewriter
             .timestamp(live)
             .wrapping_sub(rewriter.timestamp(live - 3000));
@@ -224,11 +348,11 @@ mod tests {
             let mut expected = FIRST_INDEX;
             let mut last: Option<u32> = None;
             for (n, (source, timestamp, length)) in runs.into_iter().enumerate() {
-                rewriter.enter(n as u16, source, timestamp, &[], false, now);
+                rewriter.enter(n as u16, source, timestamp, None, None, now);
                 for step in 0..length {
-                    let index = rewriter.index(source + step).unwrap();
+                    let (index, _) = rewriter.index(source + step, false, None).unwrap();
                     let out = rewriter.timestamp(timestamp.wrapping_add(step as u32 * 3000));
-                    rewriter.sent(index, out, now);
+                    rewriter.sent(index, out, None, now);
                     prop_assert_eq!(index, expected);
                     expected += 1;
                     if let Some(last) = last {
@@ -238,7 +362,7 @@ mod tests {
                     now += Duration::from_micros(33_333);
                     prop_assert_eq!(rewriter.find(index as u16).map(|(i, s)| (i, s.source, s.stream)), Some((index, source + step, n as u16)));
                 }
-                prop_assert_eq!(rewriter.index(source - 1), None);
+                prop_assert_eq!(rewriter.index(source - 1, false, None), None);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The last packets of one stream, decrypted once. Forwarding reads them, and so does retransmission; nothing is copied per
 //! subscriber before it is sealed.
+use roomful_rtc::codec::dependency::{rewrite, Frame};
 use roomful_rtc::codec::PacketInfo;
 use roomful_rtc::rtp::extension::{Block, Extension, ExtensionMap};
 
@@ -14,6 +15,10 @@ pub struct Slot {
     pub marker: bool,
     /// What is known of the payload.
     pub info: PacketInfo,
+    /// What its dependency descriptor says, as soon as the structure that explains it is known.
+    pub frame: Option<Frame>,
+    /// It has a dependency descriptor.
+    pub told_dependencies: bool,
     /// Opus or RED, by the publisher's payload type.
     pub red: bool,
     /// Without padding and RTX header.
@@ -31,6 +36,18 @@ pub const PASSED: [Extension; 5] = [
     Extension::PlayoutDelay,
 ];
 
+/// What a subscriber shall read in a dependency descriptor.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Retold {
+    /// Added to frame numbers.
+    pub number_shift: u16,
+    /// Targets that are being sent, when that is less than what the publisher sends.
+    pub mask: Option<u32>,
+}
+
+/// Longest dependency descriptor that is rewritten; an extension block has no room for more.
+const DESCRIPTOR: usize = 160;
+
 impl Slot {
     /// Keeps an extension value for the subscribers.
     pub fn pass(&mut self, extension: Extension, value: &[u8]) {
@@ -38,21 +55,47 @@ impl Slot {
         if let (Some(at), Ok(length)) = (at, u8::try_from(value.len())) {
             self.passed.extend_from_slice(&[at as u8, length]);
             self.passed.extend_from_slice(value);
+            self.told_dependencies |= extension == Extension::DependencyDescriptor;
         }
+    }
+
+    /// The kept value of an extension.
+    pub fn passed(&self, extension: Extension) -> Option<&[u8]> {
+        let mut rest = self.passed.as_slice();
+        while let [kind, length, tail @ ..] = rest {
+            let (value, tail) = tail.split_at_checked(usize::from(*length))?;
+            if PASSED.get(usize::from(*kind)) == Some(&extension) {
+                return Some(value);
+            }
+            rest = tail;
+        }
+        None
     }
 
     /// Writes the kept extensions with a subscriber's ids.
     #[inline]
-    pub fn write_extensions(&self, ids: &ExtensionMap, block: &mut Block) {
+    pub fn write_extensions(&self, ids: &ExtensionMap, retold: &Retold, block: &mut Block) {
         let mut rest = self.passed.as_slice();
         while let [kind, length, tail @ ..] = rest {
             let Some((value, tail)) = tail.split_at_checked(usize::from(*length)) else {
                 return;
             };
-            if let Some(id) = PASSED.get(usize::from(*kind)).and_then(|e| ids.id(*e)) {
-                block.push(id, value);
-            }
             rest = tail;
+            let Some(extension) = PASSED.get(usize::from(*kind)) else {
+                continue;
+            };
+            let Some(id) = ids.id(*extension) else {
+                continue;
+            };
+            match &self.frame {
+                Some(frame) if *extension == Extension::DependencyDescriptor => {
+                    let number = frame.number.wrapping_add(retold.number_shift);
+                    let mut out = [0u8; DESCRIPTOR];
+                    let length = rewrite(value, frame, number, retold.mask, &mut out);
+                    block.push(id, length.and_then(|length| out.get(..length)).unwrap_or(value));
+                }
+                _ => block.push(id, value),
+            }
         }
     }
 }
@@ -90,7 +133,17 @@ impl Ring {
         slot.index = index;
         slot.payload.clear();
         slot.passed.clear();
+        slot.frame = None;
+        slot.told_dependencies = false;
         Some(slot)
+    }
+
+    /// A kept packet, to be looked at again.
+    #[inline]
+    pub fn get_mut(&mut self, index: u64) -> Option<&mut Slot> {
+        self.slots
+            .get_mut((index % self.capacity as u64) as usize)
+            .filter(|slot| slot.used && slot.index == index)
     }
 
     /// A kept packet.
@@ -125,7 +178,7 @@ mod tests {
         let mut ids = ExtensionMap::default();
         ids.set(Extension::AudioLevel, 9);
         let mut block = Block::default();
-        slot.write_extensions(&ids, &mut block);
+        slot.write_extensions(&ids, &Retold::default(), &mut block);
         assert_eq!(block.bytes(), [0xbe, 0xde, 0, 1, 0x90, 0x85, 0, 0]);
     }
 }

@@ -171,10 +171,17 @@ impl Router {
             return;
         };
         down.target = layers::choose(down, track, now);
-        if down.target.is_none() {
+        let Some(target) = down.target else {
             down.current = None;
-        } else if down.target != down.current {
+            self.keep_ticking(now);
+            return;
+        };
+        let stream = track.streams.get(target.stream);
+        if down.current != Some(target.stream) {
             self.newcomers.push(key);
+        } else if stream.is_some_and(|s| s.codec.is_video() && down.selector.needs_key_frame(s, target.aim)) {
+            let track = down.track;
+            self.want_key(track, Some(target.stream), now);
         }
         self.keep_ticking(now);
     }

@@ -1,10 +1,13 @@
 //! A publication: the streams that came in for one track, and what is known of each.
 use crate::command::{Id, Kind, TrackSpec};
+use crate::rates::Rates;
 use crate::ring::Ring;
 use crate::slab::Key;
 use crate::speaker::Loudness;
+use roomful_rtc::codec::dependency::{DependencyReader, Frame};
 use roomful_rtc::codec::Codec;
 use roomful_rtc::rtcp::{NackGenerator, ReceiverStats, SenderReport};
+use roomful_rtc::rtp::Extension;
 use std::time::{Duration, Instant};
 
 /// Packets kept for retransmission.
@@ -54,6 +57,14 @@ pub struct Stream {
     pub key: Option<KeyFrame>,
     /// Highest index that came.
     pub highest: u64,
+    /// Frame dependencies, where packets tell them.
+    pub dependencies: DependencyReader,
+    /// The packet that brought the structure in force.
+    structure_at: u64,
+    /// Highest spatial layer that is known of; 0 unless the stream is SVC.
+    pub top_spatial: u8,
+    /// Of its temporal layers.
+    pub rates: Rates,
 }
 
 impl Stream {
@@ -75,7 +86,58 @@ impl Stream {
             key_wanted: false,
             key: None,
             highest: 0,
+            dependencies: DependencyReader::default(),
+            structure_at: 0,
+            top_spatial: 0,
+            rates: Rates::default(),
         }
+    }
+
+    /// Reads a packet's dependency descriptor. A structure that is older than the one in force explains its own packet alone.
+    pub fn read_dependencies(&mut self, index: u64, value: &[u8]) -> Option<Frame> {
+        let attached = value.get(3).is_some_and(|flags| flags & 0x80 != 0);
+        if index < self.highest && !(attached && index > self.structure_at) {
+            return self.dependencies.read_late(value);
+        }
+        let frame = self.dependencies.read(value);
+        if attached && frame.is_some() {
+            self.structure_at = index;
+        }
+        frame
+    }
+
+    /// Learns of layers from a packet that was just kept.
+    pub fn learn_layers(&mut self, index: u64, now: Instant) {
+        let Some(slot) = self.ring.get(index) else {
+            return;
+        };
+        let temporal = slot.frame.map_or(slot.info.temporal, |frame| frame.temporal);
+        if !slot.payload.is_empty() {
+            self.rates.on_packet(temporal, slot.timestamp, now);
+        }
+        let told = match slot.frame {
+            Some(frame) if frame.structure_attached => {
+                self.dependencies.targets().iter().map(|t| t.spatial).max()
+            }
+            Some(_) => None,
+            None => slot.info.spatial_layers.map(|count| count.saturating_sub(1)),
+        };
+        self.top_spatial = told.unwrap_or(self.top_spatial).max(slot.info.spatial);
+    }
+
+    /// A structure came late: packets behind it that could not be read now can. Returns their indices.
+    pub fn read_again(&mut self, index: u64) -> impl Iterator<Item = u64> + '_ {
+        (index + 1..=self.highest).filter(|later| {
+            let Some(slot) = self.ring.get_mut(*later) else {
+                return false;
+            };
+            if !slot.told_dependencies || slot.frame.is_some() {
+                return false;
+            }
+            let value = slot.passed(Extension::DependencyDescriptor);
+            slot.frame = value.and_then(|value| self.dependencies.read(value));
+            slot.frame.is_some()
+        })
     }
 
     /// Packets came lately.

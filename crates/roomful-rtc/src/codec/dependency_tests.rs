@@ -19,7 +19,7 @@ fn a_capture_of_three_by_three_layers_is_read() {
     let mut reader = DependencyReader::default();
     assert_eq!(reader.read(&hex("860173")), None, "no structure yet");
     let key = reader.read(&hex(L3T3)).unwrap();
-    assert!(key.info().key_start && key.starts_frame && key.ends_frame && !key.depends);
+    assert!(key.key_start() && key.starts_frame && key.ends_frame && !key.depends);
     assert_eq!((key.number, key.spatial, key.temporal), (0x172, 0, 0));
     assert_eq!(reader.targets().len(), 9);
     assert_eq!(reader.active(), 0x1ff);
@@ -39,7 +39,14 @@ fn a_capture_of_three_by_three_layers_is_read() {
         ]
     );
     assert!(reader.targets().iter().all(|t| t.chain == Some(t.spatial)));
-    assert_eq!(key.resolution, Some((0x77 + 1, 0x42 + 1)));
+    assert_eq!(reader.resolution(0), Some((0x77 + 1, 0x42 + 1)));
+    assert_eq!(reader.resolution(3), None);
+    assert_eq!(
+        reader.contained(4),
+        0b0_0001_1011,
+        "full SVC: lower layers belong to higher ones"
+    );
+    assert_eq!(top_of(&hex(L3T3), 0b1_1011).active(), 0b1_1011);
 
     let start = reader.read(&hex("86017340fc")).unwrap();
     assert_eq!(
@@ -47,7 +54,7 @@ fn a_capture_of_three_by_three_layers_is_read() {
         (0x173, true, false)
     );
     assert_eq!((start.spatial, start.temporal), (1, 0));
-    assert!(!start.structure_attached && !start.info().key_start);
+    assert!(!start.structure_attached && !start.key_start());
     // The mask says which targets go on: five bits of flags, then nine of mask.
     assert_eq!(reader.active(), 0b0_0011_1111);
     assert_eq!(
@@ -64,6 +71,16 @@ fn a_capture_of_three_by_three_layers_is_read() {
     );
     assert_ne!(top.indication(8), Indication::NotPresent);
     assert_eq!(top.indication(9), Indication::NotPresent, "there are nine");
+}
+
+/// A reader that got the descriptor with another mask.
+fn top_of(value: &[u8], mask: u32) -> DependencyReader {
+    let mut reader = DependencyReader::default();
+    let frame = reader.read(value).unwrap();
+    let mut out = [0u8; 160];
+    let length = rewrite(value, &frame, 9, Some(mask), &mut out).unwrap();
+    assert_eq!(reader.read(&out[..length]).unwrap().number, 9);
+    reader
 }
 
 #[test]
@@ -170,7 +187,7 @@ proptest! {
         let mut reader = DependencyReader::default();
         for value in values {
             if let Some(frame) = reader.read(&value) {
-                let _ = (frame.info(), reader.target_within(3, 7));
+                let _ = (frame.key_start(), reader.target_within(3, 7));
             }
         }
     }

@@ -89,12 +89,24 @@ impl Codec {
 pub struct PacketInfo {
     /// A decoder can start here: the first packet of a key frame.
     pub key_start: bool,
+    /// Last packet of a spatial layer's frame, where the payload says so (VP9).
+    pub ends_frame: bool,
     /// Spatial layer of an SVC stream.
     pub spatial: u8,
     /// Temporal layer.
     pub temporal: u8,
-    /// Who follows lower temporal layers may begin to follow this one here.
+    /// The picture needs lower temporal layers only: who follows those may begin to follow this one here (VP8's Y; VP9's U as
+    /// libwebrtc sets it, which says less than RFC 9628 lets it say).
     pub switch_up: bool,
+    /// No higher spatial layer of this picture needs this frame (VP9's Z).
+    pub unreferenced: bool,
+    /// Tells pictures of one stream apart, where the payload numbers them (VP8, VP9).
+    pub picture: Option<u16>,
+    /// How many pictures back the pictures are that this one needs, 0 behind the last; only where the payload tells (VP9's
+    /// flexible mode).
+    pub references: Option<[u8; 3]>,
+    /// Spatial layers that the key frame announces (VP9).
+    pub spatial_layers: Option<u8>,
 }
 
 /// Looks at a payload. Sound is always a place to start.

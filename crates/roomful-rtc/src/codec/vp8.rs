@@ -106,9 +106,10 @@ pub fn inspect(payload: &[u8]) -> PacketInfo {
     let key_start = d.starts_frame && payload.get(d.len).is_some_and(|byte| byte & 1 == 0);
     PacketInfo {
         key_start,
-        spatial: 0,
         temporal: d.temporal,
         switch_up: d.layer_sync,
+        picture: d.picture_id,
+        ..PacketInfo::default()
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Descriptor {
     pub inter_layer: bool,
     /// Counts base-layer pictures; only in the non-flexible mode.
     pub tl0_pic_idx: Option<u8>,
+    /// P_DIFF of up to three references, 0 behind the last; only in the flexible mode.
+    pub references: [u8; 3],
     /// Spatial layers that the scalability structure declares, when it is here.
     pub spatial_layers: Option<u8>,
     /// Bytes of descriptor.
@@ -72,8 +74,10 @@ impl Descriptor {
         }
         if d.flexible && d.predicted {
             // At most three references, each telling whether another follows.
-            for _ in 0..3 {
-                if next()? & 0x01 == 0 {
+            for reference in &mut d.references {
+                let byte = next()?;
+                *reference = byte >> 1;
+                if byte & 0x01 == 0 {
                     break;
                 }
             }
@@ -113,9 +117,14 @@ pub fn inspect(payload: &[u8]) -> PacketInfo {
     };
     PacketInfo {
         key_start: d.starts_frame && !d.predicted && d.spatial == 0,
+        ends_frame: d.ends_frame,
         spatial: d.spatial,
         temporal: d.temporal,
         switch_up: d.switch_up,
+        unreferenced: d.not_reference,
+        picture: d.picture_id,
+        references: d.flexible.then_some(d.references),
+        spatial_layers: d.spatial_layers,
     }
 }
 
@@ -151,7 +160,7 @@ mod tests {
             (Some(5), 2, 1, None)
         );
         assert!(d.switch_up && d.inter_layer && d.ends_frame && d.not_reference && !d.starts_frame);
-        assert_eq!(d.len, 5);
+        assert_eq!((d.len, d.references), (5, [1, 2, 0]));
         assert_eq!(Descriptor::parse(&payload[..4]), None);
     }
 }

@@ -39,6 +39,8 @@ pub struct Received {
     pub header: RtpHeader,
     pub index: u64,
     pub payload: Vec<u8>,
+    /// Its dependency descriptor.
+    pub descriptor: Option<Vec<u8>>,
 }
 
 pub struct Client {
@@ -288,10 +290,14 @@ impl World {
                         .unprotect_rtp(&mut packet)
                         .unwrap();
                     let payload = header.payload(&packet[..n]).unwrap().to_vec();
+                    let id = ids().id(Extension::DependencyDescriptor);
+                    let mut extensions = header.extensions(&packet[..n]);
+                    let descriptor = extensions.find(|(i, _)| Some(*i) == id).map(|(_, v)| v.to_vec());
                     client.received.push(Received {
                         header,
                         index,
                         payload,
+                        descriptor,
                     });
                 }
             }
@@ -315,6 +321,21 @@ impl World {
         extensions: &[(Extension, &[u8])],
         payload: &[u8],
     ) {
+        self.send_marked(name, ssrc, pt, index, timestamp, extensions, payload, true);
+    }
+
+    /// The same, with the marker said.
+    pub fn send_marked(
+        &mut self,
+        name: &str,
+        ssrc: u32,
+        pt: u8,
+        index: u64,
+        timestamp: u32,
+        extensions: &[(Extension, &[u8])],
+        payload: &[u8],
+        marker: bool,
+    ) {
         let mut block = Block::default();
         for (extension, value) in extensions {
             block.push(ids().id(*extension).unwrap(), value);
@@ -323,7 +344,7 @@ impl World {
         let sender = client.transport.sender().expect("connected");
         let mut packet = vec![0u8; 12 + block.bytes().len() + payload.len() + sender.overhead()];
         let header = NewHeader {
-            marker: true,
+            marker,
             payload_type: pt,
             sequence: index as u16,
             timestamp,
@@ -354,11 +375,12 @@ pub fn ids() -> ExtensionMap {
     ExtensionMap::new(EXTENSIONS.iter().map(|(id, e)| (*id, e.uri())))
 }
 
-const EXTENSIONS: [(u8, Extension); 4] = [
+const EXTENSIONS: [(u8, Extension); 5] = [
     (1, Extension::Mid),
     (2, Extension::Rid),
     (4, Extension::AudioLevel),
     (5, Extension::TransportCc),
+    (6, Extension::DependencyDescriptor),
 ];
 
 fn extmaps() -> String {
@@ -370,8 +392,13 @@ fn extmaps() -> String {
 
 /// A VP8 section; `extra` holds msid, ssrc or rid lines.
 pub fn video(direction: &str, extra: &str) -> String {
+    video_of("VP8", direction, extra)
+}
+
+/// The same for another codec.
+pub fn video_of(codec: &str, direction: &str, extra: &str) -> String {
     format!(
-        "m=video 9 UDP/TLS/RTP/SAVPF 96 97\na={direction}\na=rtcp-mux\na=rtpmap:96 VP8/90000\na=rtcp-fb:96 nack\na=rtcp-fb:96 nack pli\n\
+        "m=video 9 UDP/TLS/RTP/SAVPF 96 97\na={direction}\na=rtcp-mux\na=rtpmap:96 {codec}/90000\na=rtcp-fb:96 nack\na=rtcp-fb:96 nack pli\n\
          a=rtcp-fb:96 transport-cc\na=rtpmap:97 rtx/90000\na=fmtp:97 apt=96\n{}{extra}",
         extmaps()
     )
