@@ -21,6 +21,7 @@ class Server:
         self.hub.send("accept_rule", {"path": "/echo", "speech": "echo"})
         self.hub.send("accept_rule", {"path": "/relay", "speech": "relay"})
         self.tasks: set[asyncio.Task[None]] = set()
+        self.orders: list[tuple[str, dict[str, Any]]] = []
 
     def drain(self) -> None:
         for name, fields in self.hub.drain():
@@ -30,9 +31,18 @@ class Server:
                 case "opened" if not fields["accepted"]:
                     self.start(self.welcome(fields))
                 case "join_asked":
-                    self.hub.send("decide", {"ask": fields["ask"], "allow": True})
+                    self.order("decide", {"ask": fields["ask"], "allow": True})
                 case _:
                     pass
+
+    def order(self, name: str, fields: dict[str, Any]) -> None:
+        if not self.orders:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self.orders.append((name, fields))
+
+    def flush(self) -> None:
+        orders, self.orders = self.orders, []
+        self.hub.send_all(orders)
 
     def start(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -40,10 +50,10 @@ class Server:
         task.add_done_callback(self.tasks.discard)
 
     async def welcome(self, opened: dict[str, Any]) -> None:
-        self.hub.send("accept", {"connection": opened["connection"], "speech": "raw"})
+        self.order("accept", {"connection": opened["connection"], "speech": "raw"})
 
     async def answer(self, said: dict[str, Any]) -> None:
-        self.hub.send("send", {"to": [said["connection"]], "message": said["message"]})
+        self.order("send", {"to": [said["connection"]], "message": said["message"]})
 
 
 async def main() -> None:

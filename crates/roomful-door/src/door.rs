@@ -66,7 +66,12 @@ impl Door {
 
     /// An order for the hub.
     pub fn command(&self, command: Command) -> Result<(), DoorError> {
-        self.outbox.order(Order::Command(command))
+        self.outbox.order([Order::Command(command)])
+    }
+
+    /// Orders for the hub, with one wake for all.
+    pub fn commands(&self, commands: impl IntoIterator<Item = Command>) -> Result<(), DoorError> {
+        self.outbox.order(commands.into_iter().map(Order::Command))
     }
 
     /// Events since the last call, in order.
@@ -91,14 +96,14 @@ impl Door {
 
     /// Reads certificate and key again, for connections from now on. On an error the old ones stay.
     pub fn reload(&self) -> Result<(), DoorError> {
-        self.outbox.order(Order::Certificate(tls::load(&self.config)?))
+        self.outbox.order([Order::Certificate(tls::load(&self.config)?)])
     }
 
     /// Listens no more, closes every connection with 1012 at a random time within `grace_ms`, and waits for the end.
     pub fn close(&self, grace_ms: u64) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            let _ = self.outbox.order(Order::Close(grace_ms));
+            let _ = self.outbox.order([Order::Close(grace_ms)]);
             let _ = thread.join();
         }
     }

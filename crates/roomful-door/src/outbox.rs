@@ -62,15 +62,16 @@ impl Outbox {
         })
     }
 
-    /// Leaves an order.
-    pub fn order(&self, order: Order) -> Result<(), DoorError> {
+    /// Leaves orders, with one wake for all.
+    pub fn order(&self, fresh: impl IntoIterator<Item = Order>) -> Result<(), DoorError> {
         if self.is_dead() {
             return Err(DoorError::Dead);
         }
         let first = {
             let mut orders = own(&self.orders);
-            orders.push_back(order);
-            orders.len() == 1
+            let first = orders.is_empty();
+            orders.extend(fresh);
+            first && !orders.is_empty()
         };
         if first {
             self.thread.wake()?;

@@ -130,6 +130,9 @@ class Hub:
     def send(self, command: str, fields: Mapping[str, Any]) -> None:
         """One command. Raises ValueError or TypeError when it is malformed, HubError (`hub_dead`) when nobody is there to take it."""
 
+    def send_all(self, commands: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Commands, in order, for less than one by one: the thread is woken once. All or none: raises as `send`, before any is taken."""
+
     def drain(self) -> list[tuple[str, dict[str, Any]]]:
         """All events since the last call, in order. Raises HubError (`hub_dead`) after `close`."""
 

@@ -138,8 +138,10 @@ async def test_a_raw_connection(python: Callable[[], Python]) -> None:
         assert await one.next("message") == {"connection": number, "message": "hällo"}
         await socket.send(b"\x00\xff")
         assert (await one.next("message"))["message"] == b"\x00\xff"
-        one.native.send("send", {"to": [number, 12345], "message": "text"})
-        one.native.send("send", {"to": [number], "message": b"\x01", "slow": "skip"})
+        first = ("send", {"to": [number, 12345], "message": "text"})
+        one.native.send_all([first, ("send", {"to": [number], "message": b"\x01", "slow": "skip"})])
+        with pytest.raises(ValueError, match="no command"):
+            one.native.send_all([first, ("sing", {})])
         assert [await socket.recv(), await socket.recv()] == ["text", b"\x01"]
         one.native.send("close", {"connection": number, "code": 4001, "reason": "bye"})
         with pytest.raises(websockets.ConnectionClosed) as caught:

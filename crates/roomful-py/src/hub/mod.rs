@@ -138,6 +138,16 @@ impl Hub {
             .map_err(|failure| failed(py, &failure))
     }
 
+    fn send_all(&self, py: Python<'_>, commands: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<()> {
+        let commands: Vec<_> = commands
+            .iter()
+            .map(|(name, fields)| commands::command(name, fields))
+            .collect::<PyResult<_>>()?;
+        self.door(py)?
+            .commands(commands)
+            .map_err(|failure| failed(py, &failure))
+    }
+
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let door = self.door(py)?;
         // Asked first, so that what the thread told before it died comes no later.
