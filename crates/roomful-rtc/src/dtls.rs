@@ -103,6 +103,13 @@ impl Dtls {
         self.expected = digests;
     }
 
+    /// Becomes a client, before anything came or went.
+    pub fn set_active(&mut self, now: Instant) {
+        self.association.set_active(true);
+        self.server = false;
+        self.timeout = Some(now);
+    }
+
     /// A record came. `deliver` takes packets to send.
     pub fn handle(&mut self, packet: &[u8], now: Instant, deliver: impl FnMut(&[u8])) -> Vec<DtlsEvent> {
         // dimpl wants to know the time before a packet.

@@ -66,7 +66,8 @@ pub enum SendError {
 pub struct Sctp {
     endpoint: Endpoint,
     handle: AssociationHandle,
-    association: Option<Association>,
+    // Most transports that wait for their peer never carry data.
+    association: Option<Box<Association>>,
     fake: SocketAddr,
     channels: HashMap<ChannelId, ChannelOptions>,
     client: bool,
@@ -112,7 +113,7 @@ impl Sctp {
         config.transport = transport_config();
         if let Ok((handle, association)) = self.endpoint.connect(config, self.fake) {
             self.handle = handle;
-            self.association = Some(association);
+            self.association = Some(Box::new(association));
         }
     }
 
@@ -124,7 +125,7 @@ impl Sctp {
         {
             Some((handle, DatagramEvent::NewAssociation(association))) if self.association.is_none() => {
                 self.handle = handle;
-                self.association = Some(association);
+                self.association = Some(Box::new(association));
             }
             Some((_, DatagramEvent::AssociationEvent(event))) => {
                 if let Some(association) = self.association.as_mut() {
@@ -144,7 +145,7 @@ impl Sctp {
 
     /// When time matters next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.association.as_ref().and_then(Association::poll_timeout)
+        self.association.as_ref().and_then(|a| a.poll_timeout())
     }
 
     /// Opens a channel of ours. Ids are even for the DTLS client, odd for the server (RFC 8832 §6).

@@ -120,7 +120,12 @@ impl Router {
                 session_id: connection.session_id,
                 session_version: connection.session_version,
                 ice_lite: true,
-                setup: Setup::Passive,
+                // Roles stand (RFC 8842 §5.2): only a client that waits finds us active.
+                setup: if connection.transport.is_active() {
+                    Setup::Active
+                } else {
+                    Setup::Passive
+                },
             },
             &decisions,
         )
@@ -160,7 +165,12 @@ impl Router {
             (Some(known), _) if known == theirs.ufrag => {}
             (Some(_), Some(fresh)) => self.restart_ice(key, fresh, Some(&theirs), now),
             // The answer to a restart of ours, or the first description.
-            _ => connection.transport.set_remote(&theirs, digests, now),
+            _ => {
+                if remote.setup == Some(Setup::Passive) {
+                    connection.transport.set_active(now);
+                }
+                connection.transport.set_remote(&theirs, digests, now);
+            }
         }
         self.schedule(key, now);
         Ok(())

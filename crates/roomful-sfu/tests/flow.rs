@@ -470,6 +470,18 @@ fn loud_people_are_told_and_silence_too() {
 }
 
 #[test]
+fn a_client_that_waits_for_the_handshake_is_called() {
+    let mut world = World::new();
+    world.enter_as("ada", &[audio("recvonly", "")], "passive");
+    world.run(Duration::from_secs(1));
+    assert_eq!(connected(&world), 1);
+    // The role stands, whatever a later offer allows.
+    world.client("ada").setup = "actpass";
+    let answer = world.offer("ada");
+    assert!(answer.contains("a=setup:active"), "{answer}");
+}
+
+#[test]
 fn packets_from_unproven_addresses_change_nothing() {
     let mut world = call();
     let stranger = Path {

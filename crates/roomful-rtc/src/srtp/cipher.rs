@@ -9,17 +9,18 @@ use aws_lc_rs::{constant_time, hmac};
 pub const INDEX: usize = 4;
 
 /// Keys of one direction, for RTP or for RTCP.
-// Two in a sender and two in a receiver: a box would cost every packet a pointer and save a few hundred bytes.
-#[allow(clippy::large_enum_variant)]
 pub enum Cipher {
     /// One pass for both.
     Gcm { key: LessSafeKey, salt: [u8; 12] },
     /// Encrypt, then authenticate.
-    Cm {
-        key: EncryptingKey,
-        auth: hmac::Key,
-        salt: [u8; 16],
-    },
+    Cm(Box<Cm>),
+}
+
+/// In a box: with its prepared HMAC it is many times as large as GCM's, and everybody who idles holds four.
+pub struct Cm {
+    key: EncryptingKey,
+    auth: hmac::Key,
+    salt: [u8; 16],
 }
 
 impl Cipher {
@@ -51,11 +52,11 @@ impl Cipher {
                 let mut auth = [0u8; 20];
                 derive(master, master_salt, auth_label, &mut auth)?;
                 let unbound = UnboundCipherKey::new(&AES_128, key).map_err(|_| SrtpError::Keys)?;
-                return Ok(Cipher::Cm {
+                return Ok(Cipher::Cm(Box::new(Cm {
                     key: EncryptingKey::ctr(unbound).map_err(|_| SrtpError::Keys)?,
                     auth: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth),
                     salt,
-                });
+                })));
             }
         };
         let mut salt = [0u8; 12];
@@ -68,7 +69,7 @@ impl Cipher {
     pub fn tag_len(&self) -> usize {
         match self {
             Cipher::Gcm { .. } => 16,
-            Cipher::Cm { .. } => 10,
+            Cipher::Cm(_) => 10,
         }
     }
 
@@ -89,7 +90,8 @@ impl Cipher {
                     .map_err(|_| SrtpError::Malformed)?;
                 tag_room.copy_from_slice(tag.as_ref());
             }
-            Cipher::Cm { key, auth, salt } => {
+            Cipher::Cm(cm) => {
+                let Cm { key, auth, salt } = &**cm;
                 cm_crypt(key, salt, ssrc, index, body)?;
                 let tag = cm_tag(auth, packet, &((index >> 16) as u32).to_be_bytes());
                 tag_room.copy_from_slice(tag.get(..10).ok_or(SrtpError::Malformed)?);
@@ -119,7 +121,8 @@ impl Cipher {
                 key.open_in_place(nonce, Aad::from(&*head), body)
                     .map_err(|_| SrtpError::Authentication)?;
             }
-            Cipher::Cm { key, auth, salt } => {
+            Cipher::Cm(cm) => {
+                let Cm { key, auth, salt } = &**cm;
                 let (covered, tag) = packet.split_at_mut_checked(plain).ok_or(SrtpError::Malformed)?;
                 let expected = cm_tag(auth, covered, &((index >> 16) as u32).to_be_bytes());
                 verify(&expected, tag)?;
@@ -149,7 +152,8 @@ impl Cipher {
                 packet.extend_from_slice(tag.as_ref());
                 packet.extend_from_slice(&word);
             }
-            Cipher::Cm { key, auth, salt } => {
+            Cipher::Cm(cm) => {
+                let Cm { key, auth, salt } = &**cm;
                 let body = packet.get_mut(8..).ok_or(SrtpError::Malformed)?;
                 cm_crypt(key, salt, ssrc, u64::from(index), body)?;
                 let tag = cm_tag(auth, packet, &word);
@@ -164,7 +168,7 @@ impl Cipher {
     pub fn rtcp_index(&self, packet: &[u8]) -> Result<u32, SrtpError> {
         let behind = match self {
             Cipher::Gcm { .. } => 0,
-            Cipher::Cm { .. } => 10,
+            Cipher::Cm(_) => 10,
         };
         let at = packet
             .len()
@@ -195,7 +199,8 @@ impl Cipher {
                 key.open_in_place(nonce, Aad::from(aad), sealed)
                     .map_err(|_| SrtpError::Authentication)?;
             }
-            Cipher::Cm { key, auth, salt } => {
+            Cipher::Cm(cm) => {
+                let Cm { key, auth, salt } = &**cm;
                 let (covered, rest) = packet.split_at_mut_checked(plain).ok_or(SrtpError::Malformed)?;
                 let expected = cm_tag(auth, covered, &word);
                 verify(&expected, rest.get(INDEX..).ok_or(SrtpError::Malformed)?)?;

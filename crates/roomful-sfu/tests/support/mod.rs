@@ -53,6 +53,7 @@ pub struct Client {
     pub rtcp: Vec<Vec<u8>>,
     /// Media packets that the network loses on their way here: asked with each packet's header.
     pub lose: Option<Box<dyn FnMut(&RtpHeader) -> bool>>,
+    pub setup: &'static str,
     fingerprint: String,
     ufrag: String,
     pwd: String,
@@ -110,6 +111,11 @@ impl World {
 
     /// Somebody enters with one transport, and offers these sections.
     pub fn enter(&mut self, name: &str, sections: &[String]) {
+        self.enter_as(name, sections, "actpass");
+    }
+
+    /// The same, with a role in DTLS (`a=setup`).
+    pub fn enter_as(&mut self, name: &str, sections: &[String], setup: &'static str) {
         self.next += 1;
         let address: SocketAddr = format!("10.0.0.2:{}", self.next).parse().unwrap();
         let identity = DtlsIdentity::generate().unwrap();
@@ -127,7 +133,7 @@ impl World {
                 addresses: &[(address, Protocol::Udp)],
                 ice_lite: false,
                 controlling: true,
-                active: true,
+                active: setup != "passive",
             },
             self.now,
         );
@@ -140,6 +146,7 @@ impl World {
             received: vec![],
             rtcp: vec![],
             lose: None,
+            setup,
             fingerprint: identity.fingerprint().to_owned(),
             ufrag,
             pwd,
@@ -183,10 +190,11 @@ impl World {
         for (mid, section) in client.sections.iter().enumerate() {
             let (line, rest) = section.split_once('\n').unwrap();
             sdp += &format!(
-                "{line}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:sha-256 {}\r\na=setup:actpass\r\n{}",
+                "{line}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:sha-256 {}\r\na=setup:{}\r\n{}",
                 client.ufrag,
                 client.pwd,
                 client.fingerprint,
+                client.setup,
                 rest.replace('\n', "\r\n")
             );
         }
