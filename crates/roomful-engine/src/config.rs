@@ -60,18 +60,22 @@ pub enum EngineError {
     /// The system refused something.
     #[error("{0}")]
     Os(String),
+    /// A media thread has too many orders waiting; later it may take them.
+    #[error("a media thread is {0} orders behind")]
+    Overloaded(usize),
     /// Its thread ended.
     #[error("the media engine is dead")]
     Dead,
 }
 
 impl EngineError {
-    /// Stable: `config`, `port_taken`, `os`, `engine_dead`.
+    /// Stable: `config`, `port_taken`, `os`, `overloaded`, `engine_dead`.
     pub fn code(&self) -> &'static str {
         match self {
             EngineError::Config(_) => "config",
             EngineError::PortTaken { .. } => "port_taken",
             EngineError::Os(_) => "os",
+            EngineError::Overloaded(_) => "overloaded",
             EngineError::Dead => "engine_dead",
         }
     }

@@ -15,19 +15,21 @@ use roomful_sfu::event::Event;
 use roomful_sfu::{Router, RouterConfig};
 use std::hash::{BuildHasher, Hasher};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{sync_channel, SyncSender, TrySendError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{channel, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-/// Orders that wait for one thread. One that falls so far behind is dead.
+/// Orders that wait for one thread before it is asked for nothing new. What takes away is always taken: there is only so much of it,
+/// and forgetting it would leave somebody in the room.
 const MAX_ORDERS: usize = 65_536;
 /// More threads than this are a mistake.
 const MAX_THREADS: usize = 256;
 
 struct Thread {
-    orders: SyncSender<Command>,
+    orders: Sender<Command>,
+    waiting: Arc<AtomicUsize>,
     wake: Arc<Wake>,
     handle: Mutex<Option<JoinHandle<()>>>,
 }
@@ -62,7 +64,8 @@ impl Engine {
         let mut workers = vec![];
         for number in 0..config.threads {
             let bound = bind(config, &addresses, number, &mut ports)?;
-            let (orders, commands) = sync_channel(MAX_ORDERS);
+            let (orders, commands) = channel();
+            let waiting = Arc::new(AtomicUsize::new(0));
             let wake = Arc::new(Wake::new().map_err(os)?);
             let router_config = RouterConfig {
                 identity: identity.clone(),
@@ -79,20 +82,22 @@ impl Engine {
                 sockets: bound.sockets,
                 tcp: bound.tcp,
                 commands,
+                waiting: waiting.clone(),
                 wake: wake.clone(),
                 outbox: outbox.clone(),
                 stop: stop.clone(),
             };
-            workers.push((worker, orders, wake));
+            workers.push((worker, orders, waiting, wake));
         }
         let mut threads = vec![];
-        for (number, (worker, orders, wake)) in workers.into_iter().enumerate() {
+        for (number, (worker, orders, waiting, wake)) in workers.into_iter().enumerate() {
             let handle = std::thread::Builder::new()
                 .name(format!("roomful-media-{number}"))
                 .spawn(move || worker.run())
                 .map_err(os)?;
             threads.push(Thread {
                 orders,
+                waiting,
                 wake,
                 handle: Mutex::new(Some(handle)),
             });
@@ -129,13 +134,14 @@ impl Engine {
             }
             return Ok(());
         };
-        match thread.orders.try_send(command) {
-            Ok(()) => {
-                thread.wake.wake();
-                Ok(())
-            }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(EngineError::Dead),
+        let waiting = thread.waiting.load(Ordering::Relaxed);
+        if waiting >= MAX_ORDERS && !takes_away(&command) {
+            return Err(EngineError::Overloaded(waiting));
         }
+        thread.waiting.fetch_add(1, Ordering::Relaxed);
+        thread.orders.send(command).map_err(|_| EngineError::Dead)?;
+        thread.wake.wake();
+        Ok(())
     }
 
     /// All news since the last call, in order.
@@ -184,6 +190,21 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+fn takes_away(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::CloseRoom { .. }
+            | Command::RemoveParticipant { .. }
+            | Command::SetRights { .. }
+            | Command::Unpublish { .. }
+            | Command::Mute { .. }
+            | Command::Unsubscribe { .. }
+            | Command::UnpublishDataTrack { .. }
+            | Command::UnsubscribeDataTrack { .. }
+            | Command::Decide { .. }
+    )
 }
 
 struct Bound {
@@ -300,6 +321,36 @@ mod tests {
         assert!(matches!(&news[0], Event::Stats { request: 7, .. }), "{news:?}");
         assert!(!engine.is_dead());
         engine.stop();
+    }
+
+    #[test]
+    fn a_full_queue_is_not_a_dead_engine() {
+        let (orders, commands) = channel();
+        let waiting = Arc::new(AtomicUsize::new(MAX_ORDERS - 1));
+        let engine = Engine {
+            threads: vec![Thread {
+                orders,
+                waiting: waiting.clone(),
+                wake: Arc::new(Wake::new().unwrap()),
+                handle: Mutex::new(None),
+            }],
+            placement: Mutex::new(Placement::new(1)),
+            outbox: Arc::new(Outbox::new(Wake::new().unwrap())),
+            ports: vec![],
+            stop: Arc::new(AtomicBool::new(false)),
+        };
+        let open = |n: u32| {
+            let room = format!("RM_{n}").into();
+            engine.command(Command::OpenRoom { room }).map_err(|e| e.code())
+        };
+        assert_eq!((open(1), open(2)), (Ok(()), Err("overloaded")));
+        let close = Command::CloseRoom { room: "RM_1".into() };
+        assert!(engine.command(close).is_ok());
+        assert_eq!(commands.try_iter().count(), 2);
+        waiting.store(0, Ordering::Relaxed);
+        assert_eq!(open(3), Ok(()));
+        drop(commands);
+        assert_eq!(open(4), Err("engine_dead"));
     }
 
     #[test]

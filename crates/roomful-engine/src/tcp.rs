@@ -28,10 +28,15 @@ struct Connection {
     broken: bool,
 }
 
+/// Without a descriptor to spare, what knocks stays in the kernel's queue for so long: asking again at once would keep a core busy.
+const REST: Duration = Duration::from_millis(200);
+
 /// Listeners and connections of one thread.
 #[derive(Default)]
 pub struct Tcp {
     listeners: Vec<TcpListener>,
+    /// Accepting failed; not before then again.
+    resting: Option<Instant>,
     connections: HashMap<SocketAddr, Connection>,
 }
 
@@ -48,7 +53,8 @@ impl Tcp {
 
     /// Descriptors for `poll`, and whether one waits to write.
     pub fn fds(&self) -> impl Iterator<Item = (i32, bool)> + '_ {
-        let listeners = self.listeners.iter().map(|l| (l.as_raw_fd(), false));
+        let awake = self.listeners.iter().filter(|_| self.resting.is_none());
+        let listeners = awake.map(|l| (l.as_raw_fd(), false));
         listeners.chain(
             self.connections
                 .values()
@@ -85,8 +91,20 @@ impl Tcp {
     }
 
     fn accept(&mut self, now: Instant) {
+        if self.resting.is_some_and(|until| now < until) {
+            return;
+        }
+        self.resting = None;
         for listener in &self.listeners {
-            while let Ok((stream, remote)) = listener.accept() {
+            loop {
+                let (stream, remote) = match listener.accept() {
+                    Ok(accepted) => accepted,
+                    Err(e) if pauses(&e) => {
+                        self.resting = Some(now + REST);
+                        break;
+                    }
+                    Err(_) => break,
+                };
                 let same = self.connections.keys().filter(|r| r.ip() == remote.ip()).count();
                 let (Ok(local), Ok(())) = (stream.local_addr(), stream.set_nonblocking(true)) else {
                     continue;
@@ -122,6 +140,14 @@ impl Tcp {
         connection.output.extend_from_slice(frame);
         connection.write();
     }
+}
+
+/// Whether accepting again at once would fail the same way, with the listener readable all the while.
+fn pauses(error: &std::io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+    )
 }
 
 impl Connection {
@@ -192,6 +218,24 @@ mod tests {
         let mut back = [0u8; 7];
         peer.read_exact(&mut back).unwrap();
         assert_eq!(&back, b"\0\x05hello");
+    }
+
+    #[test]
+    fn a_listener_rests_when_there_are_no_descriptors() {
+        let codes = [libc::EMFILE, libc::ENFILE, libc::EAGAIN, libc::ECONNABORTED];
+        let pausing = codes.map(|code| pauses(&std::io::Error::from_raw_os_error(code)));
+        assert_eq!(pausing, [true, true, false, false]);
+        let mut tcp = Tcp::default();
+        let local = tcp.listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let _peer = TcpStream::connect(local).unwrap();
+        let now = Instant::now();
+        tcp.resting = Some(now + REST);
+        tcp.receive(now, |_, _, _| true);
+        assert_eq!((tcp.fds().count(), tcp.connections.len()), (0, 0));
+        while tcp.connections.is_empty() {
+            tcp.receive(now + REST, |_, _, _| true);
+        }
+        assert_eq!(tcp.fds().count(), 2);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::wake::Wake;
 use roomful_rtc::transport::{Path, Protocol};
 use roomful_sfu::command::Command;
 use roomful_sfu::Router;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +24,8 @@ pub struct Worker {
     pub sockets: Vec<Socket>,
     pub tcp: Tcp,
     pub commands: Receiver<Command>,
+    /// Orders not taken yet.
+    pub waiting: Arc<AtomicUsize>,
     pub wake: Arc<Wake>,
     pub outbox: Arc<Outbox>,
     pub stop: Arc<AtomicBool>,
@@ -48,6 +50,7 @@ impl Worker {
             }
             self.wake.clear();
             while let Ok(command) = self.commands.try_recv() {
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
                 self.router.handle_command(command, now);
             }
             if self.router.poll_timeout().is_some_and(|at| at <= now) {

@@ -13,7 +13,7 @@ create_exception!(
     roomful._native.media,
     EngineError,
     PyRuntimeError,
-    "The engine could not start, or is dead; `code` says which: config, port_taken, os, engine_dead."
+    "The engine could not start, or is dead; `code` says which: config, port_taken, os, overloaded, engine_dead."
 );
 
 /// With a stable code next to the words for people.

@@ -44,9 +44,14 @@ pub enum IceEvent {
     Connected,
 }
 
+/// Addresses of one peer between two restarts. `is` keeps each for good; who holds the password could send from every port there is.
+const MAX_REMOTES: usize = 64;
+
 /// One agent.
 pub struct Ice {
     agent: IceAgent,
+    /// Where valid checks came from.
+    remotes: Vec<(SocketAddr, Protocol)>,
     locals: Vec<(SocketAddr, Protocol)>,
     lite: bool,
 }
@@ -93,6 +98,7 @@ impl Ice {
         }
         Self {
             agent,
+            remotes: vec![],
             locals: addresses.to_vec(),
             lite,
         }
@@ -127,6 +133,7 @@ impl Ice {
     /// New credentials on both sides (RFC 8445 §9); addresses stay.
     pub fn restart(&mut self, local: &Credentials, remote: Option<&Credentials>) {
         self.agent.ice_restart(creds(local), true);
+        self.remotes.clear();
         if let Some(remote) = remote {
             self.agent.set_remote_credentials(creds(remote));
         }
@@ -137,6 +144,11 @@ impl Ice {
         let Ok(message) = StunMessage::parse(packet) else {
             return false;
         };
+        let remote = (path.remote, path.protocol);
+        let known = self.remotes.contains(&remote);
+        if !known && self.remotes.len() >= MAX_REMOTES {
+            return false;
+        }
         let taken = self.agent.handle_packet(
             now,
             StunPacket {
@@ -148,6 +160,9 @@ impl Ice {
         );
         if taken {
             self.agent.handle_timeout(now);
+            if !known {
+                self.remotes.push(remote);
+            }
         }
         taken
     }

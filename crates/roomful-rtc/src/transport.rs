@@ -103,6 +103,9 @@ pub struct Transport {
     /// Counts from the peer's description: one that has nothing to send never makes any (a listener's publishing side).
     deadline: Option<Instant>,
     heard: Instant,
+    /// When our part of the handshake went out, and how long the peer's took to come back.
+    greeted: Option<Instant>,
+    handshake_trip: Option<Duration>,
     outbox: VecDeque<(Path, Vec<u8>)>,
     events: VecDeque<TransportEvent>,
 }
@@ -132,6 +135,8 @@ impl Transport {
             silent: false,
             deadline: None,
             heard: now,
+            greeted: None,
+            handshake_trip: None,
             outbox: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -212,13 +217,28 @@ impl Transport {
         }
         self.heard = now;
         self.begun = true;
+        // RFC 6347 §4.3.2: the type of a handshake message follows the record's header. A repeated hello answers nothing.
+        let hello = matches!(packet, [22, ..]) && packet.get(13) == Some(&1);
+        if let (Some(at), false, false) = (self.greeted, hello, self.connected) {
+            let trip = now.saturating_duration_since(at);
+            self.handshake_trip.get_or_insert(trip);
+        }
+        let sent = self.outbox.len();
         let path = self.send_path();
         let outbox = &mut self.outbox;
         let events = self.dtls.handle(packet, now, |p| {
             outbox.extend(path.map(|path| (path, p.to_vec())))
         });
+        if self.outbox.len() > sent && hello {
+            self.greeted = Some(now);
+        }
         self.on_dtls(events, now);
         self.drive(now);
+    }
+
+    /// A first measure of the round trip, from the handshake: the peer's computing is in it. `None` when we began it.
+    pub fn handshake_trip(&self) -> Option<Duration> {
+        self.handshake_trip
     }
 
     /// Time passes.

@@ -263,6 +263,34 @@ fn a_check_with_the_wrong_password_proves_nothing() {
 }
 
 #[test]
+fn a_peer_on_many_ports_is_heard_on_some_until_it_restarts() {
+    let mut pair = pair(false);
+    let check = loop {
+        pair.now += Duration::from_millis(10);
+        pair.client.handle_timeout(pair.now);
+        if let Some((_, check)) = pair.client.poll_transmit() {
+            break check;
+        }
+    };
+    let proven = |pair: &mut Pair, check: &[u8]| {
+        (1000..2000u16)
+            .filter(|port| {
+                let path = Path {
+                    local: pair.addresses.0,
+                    remote: SocketAddr::new(pair.addresses.1.ip(), *port),
+                    protocol: Protocol::Udp,
+                };
+                pair.server.handle_stun(&path, check, pair.now)
+            })
+            .count()
+    };
+    let first = proven(&mut pair, &check);
+    assert!((8..=100).contains(&first), "{first}");
+    // What is known already goes on.
+    assert_eq!(proven(&mut pair, &check), first);
+}
+
+#[test]
 fn ice_restarts_while_connected() {
     let mut pair = pair(false);
     for _ in 0..200 {

@@ -7,13 +7,20 @@ use roomful_rtc::rtp::ExtensionMap;
 use roomful_rtc::sctp::ChannelId;
 use roomful_rtc::sdp::model::CodecLine;
 use roomful_rtc::transport::{Path, Transport};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// Sources that one peer may make us know.
 pub const MAX_SOURCES: usize = 512;
 /// Paths remembered for one peer.
 pub const MAX_PATHS: usize = 8;
+
+/// Believed before anything was measured.
+const ROUND_TRIP: Duration = Duration::from_millis(80);
+/// Longer is no round trip but an outage.
+const LONGEST_TRIP: Duration = Duration::from_secs(3);
+/// Sender reports that wait for an answer.
+const MAX_CLOCKS: usize = 32;
 
 /// What a source that arrives is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +88,11 @@ pub struct Connection {
     pub twcc: TwccRecorder,
     /// Any source, for feedback about the whole transport.
     pub media_ssrc: u32,
+    /// Measured as soon as something answers something.
     pub round_trip: Duration,
+    trip_known: bool,
+    /// Sender reports of ours that may be answered: middle of their NTP time, when they left.
+    clocks: VecDeque<(u32, Option<Instant>)>,
     pub paths: Vec<Path>,
     pub ufrags: Vec<String>,
     pub timer: Option<Instant>,
@@ -127,7 +138,9 @@ impl Connection {
             track_data: None,
             twcc: TwccRecorder::default(),
             media_ssrc: 0,
-            round_trip: Duration::from_millis(80),
+            round_trip: ROUND_TRIP,
+            trip_known: false,
+            clocks: VecDeque::new(),
             paths: vec![],
             ufrags: vec![],
             timer: None,
@@ -136,5 +149,99 @@ impl Connection {
             rtcp: vec![],
             loss: 0.0,
         }
+    }
+
+    /// Something was answered after so long.
+    pub fn on_round_trip(&mut self, trip: Duration) {
+        if trip > LONGEST_TRIP {
+            return;
+        }
+        self.round_trip = if std::mem::replace(&mut self.trip_known, true) {
+            (self.round_trip * 7 + trip) / 8
+        } else {
+            trip
+        };
+    }
+
+    /// A sender report of ours was written, and will leave with the next [`reports_left`](Self::reports_left).
+    pub fn on_clock(&mut self, ntp: u64) {
+        if self.clocks.len() >= MAX_CLOCKS {
+            self.clocks.pop_front();
+        }
+        self.clocks.push_back(((ntp >> 16) as u32, None));
+    }
+
+    pub fn reports_left(&mut self, now: Instant) {
+        for (_, left) in self
+            .clocks
+            .iter_mut()
+            .rev()
+            .take_while(|(_, left)| left.is_none())
+        {
+            *left = Some(now);
+        }
+    }
+
+    /// A receiver report names the last sender report it had, and for how long (RFC 3550 §6.4.1). The report's clock is its
+    /// publisher's, so it is looked up and not calculated with.
+    pub fn on_clock_answered(&mut self, last_sr: u32, delay: u32, now: Instant) {
+        let found = self.clocks.iter().find(|(clock, _)| *clock == last_sr);
+        let Some(left) = found.and_then(|(_, left)| *left) else {
+            return;
+        };
+        let held = Duration::from_micros(u64::from(delay) * 1_000_000 / 65_536);
+        if let Some(trip) = now.saturating_duration_since(left).checked_sub(held) {
+            self.on_round_trip(trip);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use roomful_rtc::dtls::DtlsIdentity;
+    use roomful_rtc::ice::Credentials;
+    use roomful_rtc::transport::TransportConfig;
+
+    #[test]
+    fn round_trips_are_measured_by_reports_that_are_answered() {
+        let now = Instant::now();
+        let transport = Transport::new(
+            &TransportConfig {
+                identity: &DtlsIdentity::generate().unwrap(),
+                credentials: &Credentials {
+                    ufrag: "frag".into(),
+                    pwd: "password-of-24-characters".into(),
+                },
+                addresses: &[],
+                ice_lite: true,
+                controlling: false,
+                active: false,
+            },
+            now,
+        );
+        let mut slab = crate::slab::Slab::default();
+        let owner = slab.insert(());
+        let mut connection = Connection::new("TP_1".into(), owner, Role::Single, transport, 1, now);
+        let ms = Duration::from_millis;
+        assert_eq!(connection.round_trip, ROUND_TRIP);
+        connection.on_clock(0x1234_5678_9abc_def0);
+        // Not sent yet: nobody can answer it.
+        connection.on_clock_answered(0x5678_9abc, 0, now + ms(5));
+        assert_eq!(connection.round_trip, ROUND_TRIP);
+        connection.reports_left(now + ms(20));
+        connection.on_clock_answered(0x5678_9abd, 0, now + ms(50));
+        assert_eq!(connection.round_trip, ROUND_TRIP);
+        // Half a second with the peer, a quarter on the way.
+        connection.on_clock_answered(0x5678_9abc, 32_768, now + ms(770));
+        assert_eq!(connection.round_trip, ms(250));
+        connection.on_round_trip(ms(90));
+        assert_eq!(connection.round_trip, ms(230));
+        connection.on_round_trip(LONGEST_TRIP * 2);
+        (0..100).for_each(|n| connection.on_clock(n << 16));
+        assert_eq!(
+            (connection.round_trip, connection.clocks.len()),
+            (ms(230), MAX_CLOCKS)
+        );
     }
 }

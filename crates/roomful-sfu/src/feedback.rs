@@ -34,7 +34,7 @@ impl Router {
     fn on_feedback(&mut self, key: Key, feedback: Feedback<'_>, now: Instant) {
         match feedback {
             Feedback::SenderReport(report) => self.on_sender_report(key, report, now),
-            Feedback::Report(block) => self.on_report(key, &block),
+            Feedback::Report(block) => self.on_report(key, &block, now),
             Feedback::Pli { ssrc } | Feedback::Fir { ssrc } => {
                 let Some(down) = self.down_of(key, ssrc) else {
                     return;
@@ -107,16 +107,20 @@ impl Router {
                 continue;
             };
             write::sender_report(&mut connection.rtcp, &ours);
+            connection.on_clock(ours.ntp);
             write::cname(&mut connection.rtcp, down.ssrc, owner.as_deref().unwrap_or(""));
         }
     }
 
-    fn on_report(&mut self, key: Key, block: &ReportBlock) {
+    fn on_report(&mut self, key: Key, block: &ReportBlock, now: Instant) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
         if !connection.downs.contains_key(&block.ssrc) {
             return;
+        }
+        if block.last_sr != 0 {
+            connection.on_clock_answered(block.last_sr, block.delay, now);
         }
         let loss = f32::from(block.fraction_lost) / 256.0;
         connection.loss += (loss - connection.loss) * 0.3;
@@ -208,6 +212,7 @@ impl Router {
         }
         packet.clear();
         connection.rtcp = packet;
+        connection.reports_left(now);
     }
 
     /// Every 100 ms while packets flow: layers, demand, speakers, quality.

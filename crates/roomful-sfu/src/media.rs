@@ -121,7 +121,7 @@ impl Router {
         repair: bool,
         now: Instant,
     ) {
-        let Some(connection) = self.connections.get(key) else {
+        let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
         let Some(track) = self.tracks.get_mut(track_key) else {
@@ -175,6 +175,9 @@ impl Router {
                 stream.key_wanted = true;
             }
         } else {
+            if let Some(trip) = stream.nack.answered_within(index, now) {
+                connection.on_round_trip(trip);
+            }
             stream.nack.on_packet(index, now);
         }
         let Some(slot) = stream.ring.insert(index) else {

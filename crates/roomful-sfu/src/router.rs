@@ -640,7 +640,11 @@ impl Router {
         };
         match event {
             TransportEvent::Connected => {
+                let trip = connection.transport.handshake_trip();
                 let event = state(TransportState::Connected, String::new());
+                if let Some(trip) = trip {
+                    connection.on_round_trip(trip);
+                }
                 self.tell(event);
                 self.retarget_connection(key, now);
             }

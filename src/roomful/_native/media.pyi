@@ -75,7 +75,7 @@ class EngineError(RuntimeError):
     """The engine could not start, or is dead."""
 
     code: str
-    """`config`, `port_taken`, `os`, `engine_dead`"""
+    """`config`, `port_taken`, `os`, `overloaded`, `engine_dead`"""
 
 class Engine:
     """Threads, sockets and routers. Safe to call from any thread; nothing but the constructor and `close` waits."""
@@ -109,7 +109,7 @@ class Engine:
         """A descriptor that is readable while there is something to drain; -1 where there is none."""
 
     def send(self, command: str, fields: Mapping[str, Any]) -> None:
-        """One command. Raises ValueError or TypeError when it is malformed, EngineError (`engine_dead`) when nobody is there to take it."""
+        """One command. Raises ValueError or TypeError when it is malformed, EngineError (`overloaded` when a thread is far behind, which passes; `engine_dead`) when nobody takes it."""
 
     def drain(self) -> list[tuple[str, dict[str, Any]]]:
         """All events since the last call, in order. Raises EngineError (`engine_dead`) after `close`."""

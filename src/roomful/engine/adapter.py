@@ -153,7 +153,13 @@ class NativeMedia:
         try:
             self._native.send(command, fields)
         except RuntimeError as error:
-            self._die(str(error))
+            if getattr(error, "code", "") != "overloaded":
+                self._die(str(error))
+                return
+            # What takes away is never refused, so what is lost here is asked for again by whoever misses it.
+            log.error("the engine does not take %s: %s", command, error)
+            if (number := fields.get("request")) is not None:
+                self._requests.fail(number, Unavailable(str(error), code="overloaded"))
         except (TypeError, ValueError) as error:
             # What a client made us say does not fit the engine's words: that order fails, nothing else does.
             log.warning("the engine takes no such %s: %s", command, error)

@@ -14,7 +14,7 @@ class NativeEngine(Protocol):
         ...
 
     def send(self, command: str, fields: Mapping[str, Any]) -> None:
-        """One command by its name. Raises RuntimeError when the engine is dead."""
+        """One command by its name. Raises RuntimeError when the engine is dead, or (`code` `overloaded`) far behind."""
         ...
 
     def drain(self) -> Sequence[tuple[str, Mapping[str, Any]]]:

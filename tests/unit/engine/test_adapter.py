@@ -43,6 +43,7 @@ class Native:
         self.events: list[Event] = []
         self.replies: dict[str, Callable[[Mapping[str, Any]], Event]] = {}
         self.broken = False
+        self.busy = False
         self.closed = False
         self._read, self._write = os.pipe() if descriptor else (-1, -1)
 
@@ -52,6 +53,10 @@ class Native:
     def send(self, command: str, fields: Mapping[str, Any]) -> None:
         if self.broken:
             raise RuntimeError("a thread panicked")
+        if self.busy:
+            error = RuntimeError("65536 orders behind")
+            error.code = "overloaded"  # pyright: ignore[reportAttributeAccessIssue]
+            raise error
         self.sent.append((command, fields))
         if reply := self.replies.get(command):
             self.tell(reply(fields))
@@ -265,5 +270,20 @@ def test_death_is_told_to_rooms_and_to_who_waits() -> None:
         media.order("RM_1", MuteTrack("TR_1", True))
         with pytest.raises(Unavailable):
             await media.stats("RM_1")
+
+    run(body)
+
+
+def test_an_engine_that_is_far_behind_is_not_dead() -> None:
+    async def body(native: Native, media: NativeMedia, heard: list[MediaReport]) -> None:
+        native.busy = True
+        with pytest.raises(Unavailable) as refused:
+            await media.offer("TP_1", "v=0")
+        assert refused.value.code == "overloaded"
+        media.order("RM_1", MuteTrack("TR_1", True))
+        assert heard == []
+        native.busy = False
+        media.order("RM_1", MuteTrack("TR_1", False))
+        assert native.sent[-1][0] == "mute"
 
     run(body)

@@ -5,6 +5,10 @@ use std::net::SocketAddr;
 
 /// Bytes of arena; a turn that needs more makes it grow once.
 const ARENA: usize = 1 << 20;
+/// Turns after which what a burst made grow is given back.
+const SHRINK_EVERY: u32 = 1024;
+/// Messages of one socket that are kept room for.
+const MESSAGES: usize = 1024;
 /// The kernel takes at most 64 segments and 64 KiB in one message.
 const MAX_SEGMENTS: usize = 60;
 const MAX_MESSAGE: usize = 64_000;
@@ -60,6 +64,9 @@ impl Message {
 pub struct Batch {
     arena: Vec<u8>,
     used: usize,
+    /// Most that was used, and turns, since the arena's size was looked at.
+    most: usize,
+    turns: u32,
     /// Local address of each socket, and whether it joins.
     sockets: Vec<(SocketAddr, bool)>,
     messages: Vec<Vec<Message>>,
@@ -76,6 +83,8 @@ impl Batch {
         Self {
             arena: vec![0; ARENA],
             used: 0,
+            most: 0,
+            turns: 0,
             sockets,
             messages,
             latest: None,
@@ -91,9 +100,25 @@ impl Batch {
                 messages.clear();
             }
         }
+        self.most = self.most.max(self.used);
+        self.turns += 1;
         self.used = 0;
         self.latest = None;
         self.frames.clear();
+        if self.turns >= SHRINK_EVERY {
+            self.shrink();
+        }
+    }
+
+    fn shrink(&mut self) {
+        let wanted = self.most.next_power_of_two().max(ARENA);
+        if wanted < self.arena.len() {
+            self.arena.truncate(wanted);
+            self.arena.shrink_to_fit();
+            self.messages.iter_mut().for_each(|m| m.shrink_to(MESSAGES));
+            self.frames.shrink_to(MESSAGES);
+        }
+        (self.most, self.turns) = (0, 0);
     }
 
     /// Whether a socket's packets may share a message from now on: sending may have taught otherwise.
@@ -136,5 +161,36 @@ impl Egress for Batch {
             }
         }
         self.arena.get_mut(offset..offset + length).unwrap_or(&mut [])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_makes_the_arena_grow_for_a_while() {
+        let local = "127.0.0.1:1".parse().unwrap();
+        let path = Path {
+            local,
+            remote: "127.0.0.1:2".parse().unwrap(),
+            protocol: Protocol::Udp,
+        };
+        let mut batch = Batch::new(vec![(local, false)]);
+        for _ in 0..8_000 {
+            batch.slot(&path, 1_000).fill(7);
+        }
+        let grown = batch.arena.len();
+        batch.flush(|_, arena, messages| {
+            assert_eq!(messages.len(), 8_000);
+            assert!(messages.iter().all(|m| arena[m.offset] == 7));
+        });
+        assert!(grown >= 8_000_000 && batch.messages[0].capacity() >= 8_000);
+        for _ in 0..2 * SHRINK_EVERY {
+            batch.slot(&path, 1_000);
+            batch.flush(|_, _, _| {});
+        }
+        assert_eq!(batch.arena.len(), ARENA);
+        assert_eq!(batch.messages[0].capacity(), MESSAGES);
     }
 }

@@ -26,6 +26,7 @@ struct Missing {
     index: u64,
     tries: u8,
     due: Instant,
+    asked: Option<Instant>,
 }
 
 /// What is missing of one stream, and when to ask for it again.
@@ -57,9 +58,20 @@ impl NackGenerator {
         }
         // Packets that merely changed places come within a few milliseconds.
         let due = now + Duration::from_millis(5);
-        self.missing
-            .extend((highest + 1..index).map(|index| Missing { index, tries: 0, due }));
+        self.missing.extend((highest + 1..index).map(|index| Missing {
+            index,
+            tries: 0,
+            due,
+            asked: None,
+        }));
         true
+    }
+
+    /// How long an answer took that is about to be given to [`on_packet`](Self::on_packet): a round trip, when it was asked for once.
+    pub fn answered_within(&self, index: u64, now: Instant) -> Option<Duration> {
+        let at = self.missing.binary_search_by_key(&index, |m| m.index).ok()?;
+        let missing = self.missing.get(at).filter(|m| m.tries == 1)?;
+        Some(now.saturating_duration_since(missing.asked?))
     }
 
     /// When [`take`](Self::take) has something to say.
@@ -74,6 +86,7 @@ impl NackGenerator {
         for missing in self.missing.iter_mut().filter(|m| m.due <= now) {
             out.push(missing.index as u16);
             missing.tries += 1;
+            missing.asked = Some(now);
             missing.due = now + wait;
         }
         let before = self.missing.len();
@@ -99,10 +112,15 @@ mod tests {
         assert_eq!(out, [], "reordered packets get a moment");
         assert!(nack.take(at(6), Duration::from_millis(30), &mut out));
         assert_eq!(out, [0, 1, 2]);
+        let trip = nack.answered_within(65_537, at(36));
+        assert_eq!(trip, Some(Duration::from_millis(30)));
         nack.on_packet(65_537, at(7));
         out.clear();
         nack.take(at(47), Duration::from_millis(30), &mut out);
         assert_eq!(out, [0, 2]);
+        // Asked for twice: nobody knows which of the two was answered.
+        assert_eq!(nack.answered_within(65_538, at(50)), None);
+        assert_eq!(nack.answered_within(65_537, at(50)), None);
         let mut gave_up = false;
         for n in 1..20 {
             gave_up |= !nack.take(at(47 + 100 * n), Duration::from_millis(30), &mut out);
