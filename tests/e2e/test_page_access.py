@@ -45,10 +45,10 @@ async def test_axe_finds_nothing(visitor: Visitor, size: dict[str, int], scheme:
     await home.get_by_label("Room name").fill(" ")
     await home.get_by_role("button", name="Continue").click()
     assert await faults(home) == [], "with a mistake told"
-    missing = await visitor.visit("/r/", size, scheme=scheme)
-    assert await faults(missing) == []
-    trust = await visitor.visit("/ca", size, scheme=scheme)
-    assert await faults(trust) == []
+    for path in ("/r/", "/ca", "/p2p"):
+        page = await visitor.visit(path, size, scheme=scheme)
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert await faults(page) == [], path
 
     room = f"axe {size['width']} {scheme}"
     door = await visitor.visit(f"/r/{room}", size, scheme=scheme)
@@ -72,6 +72,11 @@ async def test_axe_finds_nothing(visitor: Visitor, size: dict[str, int], scheme:
         assert await faults(page) == [], f"the dialog of {key}"
         await page.keyboard.press("Escape")
         await expect(page.get_by_role(role)).to_be_hidden()
+    await page.keyboard.press("w")
+    await expect(page.get_by_role("heading", name="How this call works")).to_be_visible(timeout=20_000)
+    assert await faults(page) == [], "how this call works"
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("heading", name="How this call works")).to_be_hidden()
     await page.keyboard.press("p")
     await expect(page.get_by_role("complementary", name="People")).to_be_visible()
     assert await faults(page) == [], "people"

@@ -57,27 +57,30 @@ export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): R
 
   return (
     <div className="room" data-panel={panel ?? 'none'} data-testid="room">
-      <main className="room-main">
-        <h1 className="visually-hidden">{room}</h1>
-        <div className="room-top">
-          <StatusBanner />
-        </div>
-        <Stage onInvite={() => setOpened('invite')} />
-      </main>
-      {panel && (
-        <aside
-          className="panel"
-          aria-label={panel === 'chat' ? t.chat.title : t.people.title}
-          onKeyDown={(event) => event.key === 'Escape' && close()}
-        >
-          <header className="panel-head">
-            <h2>{panel === 'chat' ? t.chat.title : t.people.title}</h2>
-            <IconButton label={t.room.close} icon="close" tone="quiet" onPress={close} />
-          </header>
-          {panel === 'chat' ? <Chat /> : <People />}
-        </aside>
-      )}
-      <ControlBar panel={panel} unread={unread} onPanel={toggle} onOpen={setOpened} />
+      {/* Covered by the stages then: nothing in it may take the focus. */}
+      <div className="room-behind" inert={opened === 'stages'}>
+        <main className="room-main">
+          <h1 className="visually-hidden">{room}</h1>
+          <div className="room-top">
+            <StatusBanner />
+          </div>
+          <Stage onInvite={() => setOpened('invite')} />
+        </main>
+        {panel && (
+          <aside
+            className="panel"
+            aria-label={panel === 'chat' ? t.chat.title : t.people.title}
+            onKeyDown={(event) => event.key === 'Escape' && close()}
+          >
+            <header className="panel-head">
+              <h2>{panel === 'chat' ? t.chat.title : t.people.title}</h2>
+              <IconButton label={t.room.close} icon="close" tone="quiet" onPress={close} />
+            </header>
+            {panel === 'chat' ? <Chat /> : <People />}
+          </aside>
+        )}
+        <ControlBar panel={panel} unread={unread} onPanel={toggle} onOpen={setOpened} />
+      </div>
       <Notices />
       {opened === 'stages' && (
         <Suspense>

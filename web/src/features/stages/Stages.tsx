@@ -29,7 +29,7 @@ export function Stages({ direct, onClose }: { direct: boolean; onClose: () => vo
 
   const shown = connections.find(({ watched }) => watched.id === chosen) ?? connections[0]
   return (
-    <main className="stages" aria-labelledby="stages-title" data-testid="stages" onKeyDown={(event) => event.key === 'Escape' && onClose()}>
+    <section className="stages" aria-labelledby="stages-title" data-testid="stages" onKeyDown={(event) => event.key === 'Escape' && onClose()}>
       <div className="stages-inner">
         <header className="stages-head">
           <div>
@@ -66,6 +66,6 @@ export function Stages({ direct, onClose }: { direct: boolean; onClose: () => vo
           )}
         </ol>
       </div>
-    </main>
+    </section>
   )
 }
