@@ -31,8 +31,8 @@ pytestmark = [
 ROOM = "contract"
 
 
-def token(identity: str, *, secret: str = "secret", **rights: bool) -> str:
-    grants = api.VideoGrants(room_join=True, room=ROOM, **rights)
+def token(identity: str, *, secret: str = "secret", hidden: bool = False, can_publish: bool = True) -> str:
+    grants = api.VideoGrants(room_join=True, room=ROOM, hidden=hidden, can_publish=can_publish)
     return api.AccessToken("devkey", secret).with_identity(identity).with_grants(grants).to_jwt()
 
 
@@ -143,8 +143,8 @@ class Server:
         self.programs = programs
         self._seats = seats
 
-    async def enter(self, edge: RoomEdge, identity: str, **rights: bool) -> Seat:
-        return await self.try_to_enter(edge, token(identity, **rights))
+    async def enter(self, edge: RoomEdge, identity: str, *, hidden: bool = False, can_publish: bool = True) -> Seat:
+        return await self.try_to_enter(edge, token(identity, hidden=hidden, can_publish=can_publish))
 
     async def try_to_enter(self, edge: RoomEdge, token: str) -> Seat:
         """Raises PermissionError."""

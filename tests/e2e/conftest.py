@@ -165,12 +165,15 @@ async def connect(server: Server) -> AsyncIterator[Connect]:
 
 @pytest_asyncio.fixture
 async def sdk(server: Server, chromium: Browser) -> AsyncIterator[Sdk]:
-    """`await sdk("ada", "room")`: the npm package in a bare page of its own Chromium profile."""
+    """`await sdk("ada", "room")`: the npm package in a bare page of its own Chromium profile; `script` runs before it."""
     async with AsyncExitStack() as stack:
 
-        async def one(identity: str, room: str, *, grants: dict[str, Any] | None = None, **wanted: Any) -> SdkPerson:
+        async def one(
+            identity: str, room: str, *, grants: dict[str, Any] | None = None, script: str = "", **wanted: Any
+        ) -> SdkPerson:
             context = await chromium.new_context(permissions=["camera", "microphone"])
             stack.push_async_callback(context.close)
+            await context.add_init_script(script)
             person = SdkPerson(identity, await open_page(context, server.http))
             await person.connect(server.ws, token(identity, room, **(grants or {})), **wanted)
             return person

@@ -243,6 +243,7 @@ fn spec(f: &Fields<'_, '_>) -> PyResult<TrackSpec> {
         red: f.get("red")?,
         encrypted: f.get("encrypted")?,
         screen: f.get("screen")?,
+        one_codec: f.get("one_codec")?,
     })
 }
 

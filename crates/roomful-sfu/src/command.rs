@@ -89,6 +89,8 @@ pub struct TrackSpec {
     pub encrypted: bool,
     /// Screen share rather than camera.
     pub screen: bool,
+    /// One codec at a time: when somebody cannot have the first, everybody gets the backup.
+    pub one_codec: bool,
 }
 
 /// What a subscriber wants of one track.

@@ -220,7 +220,9 @@ impl Router {
         let busy = self.busy.clone();
         for key in &busy {
             self.retarget_track(*key, now);
-            if self.tracks.get(*key).is_some_and(|t| t.lower_at.is_some()) {
+            // Which codec of several is wanted changes with what is negotiated and what comes.
+            let due = |t: &crate::track::Track| t.lower_at.is_some() || t.spec.codecs.len() > 1;
+            if self.tracks.get(*key).is_some_and(due) {
                 self.update_demand(*key, now);
             }
         }

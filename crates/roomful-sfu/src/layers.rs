@@ -6,6 +6,7 @@ use crate::command::{Layer, ViewSettings};
 use crate::downstream::Downstream;
 use crate::select::Aim;
 use crate::track::{Stream, Track};
+use roomful_rtc::codec::Codec;
 use std::time::Instant;
 
 /// What one subscriber shall get of one track.
@@ -94,8 +95,14 @@ pub fn choose(down: &Downstream, track: &Track, now: Instant) -> Option<Target> 
 
 fn choose_stream(down: &Downstream, track: &Track, now: Instant) -> Option<usize> {
     let usable = |s: &&Stream| down.payload(s.codec).is_some();
-    // The first codec of the track that this subscriber speaks; a backup codec serves those who do not.
-    let codec_at = track.streams.iter().filter(usable).map(|s| s.codec_at).min()?;
+    // The first codec of the track that this subscriber speaks; a backup codec serves those who do not, and everybody once the
+    // track fell back to it. What is not sent any more is no choice while another codec is.
+    let fits = |s: &&Stream| usable(s) && s.codec_at >= track.fallen_to;
+    let live = track.streams.iter().filter(fits).filter(|s| s.is_alive(now));
+    let codec_at = live
+        .map(|s| s.codec_at)
+        .min()
+        .or_else(|| track.streams.iter().filter(usable).map(|s| s.codec_at).min())?;
     let of_codec = || {
         track
             .streams
@@ -116,19 +123,16 @@ fn choose_stream(down: &Downstream, track: &Track, now: Instant) -> Option<usize
 }
 
 /// What of each codec is watched (dynacast): everything up to the largest quality somebody wants.
-pub fn demand<'a>(track: &Track, downs: impl Iterator<Item = &'a Downstream>) -> Vec<(String, [bool; 3])> {
+pub fn demand<'a>(
+    track: &Track,
+    downs: impl Iterator<Item = &'a Downstream> + Clone,
+) -> Vec<(String, [bool; 3])> {
     let mut highest: Vec<(String, Option<u8>)> =
         track.spec.codecs.iter().map(|c| (c.name.clone(), None)).collect();
+    let fallen_to = fall_back(track, downs.clone());
     for down in downs.filter(|d| !d.settings.paused) {
         let wanted = wanted_quality(&down.settings, track);
-        // A subscriber that is not negotiated yet takes the first codec.
-        let at = track
-            .streams
-            .iter()
-            .filter(|s| down.payloads.is_empty() || down.payload(s.codec).is_some())
-            .map(|s| s.codec_at)
-            .min()
-            .unwrap_or(0);
+        let at = first_codec(down, track).max(fallen_to);
         if let Some((_, high)) = highest.get_mut(at) {
             *high = Some(high.map_or(wanted, |h: u8| h.max(wanted)));
         }
@@ -138,4 +142,43 @@ pub fn demand<'a>(track: &Track, downs: impl Iterator<Item = &'a Downstream>) ->
         .into_iter()
         .map(|(name, high)| (name, up_to(high)))
         .collect()
+}
+
+/// The codec that all fall back to, as an index: where the publisher wants one codec at a time, and somebody cannot have the first.
+/// Before media of the backup has come, the first goes on.
+pub fn fall_back<'a>(track: &Track, downs: impl Iterator<Item = &'a Downstream>) -> usize {
+    if !track.spec.one_codec {
+        return 0;
+    }
+    let came = |at: usize| {
+        track
+            .streams
+            .iter()
+            .any(|s| s.codec_at == at && s.last_packet.is_some())
+    };
+    let at = downs.map(|down| first_codec(down, track)).max().unwrap_or(0);
+    if came(at) {
+        at
+    } else {
+        0
+    }
+}
+
+/// The first of a track's codecs that a subscriber can have, also one that is not sent yet (a backup). Who is not negotiated
+/// yet takes the first.
+fn first_codec(down: &Downstream, track: &Track) -> usize {
+    let speaks = |codec: Option<Codec>| codec.is_some_and(|codec| down.payload(codec).is_some());
+    let sent = |at: usize| {
+        track
+            .streams
+            .iter()
+            .any(|s| s.codec_at == at && speaks(Some(s.codec)))
+    };
+    let found = track
+        .spec
+        .codecs
+        .iter()
+        .enumerate()
+        .position(|(at, codec)| sent(at) || speaks(Codec::from_name(&codec.name)));
+    found.filter(|_| !down.payloads.is_empty()).unwrap_or(0)
 }

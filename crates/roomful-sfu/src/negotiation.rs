@@ -319,7 +319,11 @@ impl Router {
                 .map(|c| trimmed(&c.cid))
                 .unwrap_or_default()
         };
-        let free = |track: &Track, at: usize| !track.bound.iter().any(|(_, codec)| *codec == at);
+        // A codec without the client's id, beside one that has it, is a backup that comes later.
+        let later = |track: &Track, at: usize| of(track, at).is_empty() && track.spec.codecs.len() > 1;
+        let free = |track: &Track, at: usize| {
+            !later(track, at) && !track.bound.iter().any(|(_, codec)| *codec == at)
+        };
         for (key, track) in all() {
             for at in 0..track.spec.codecs.len() {
                 if !cid.is_empty() && of(track, at) == cid {

@@ -216,13 +216,21 @@ impl Router {
         if !track.is_video() {
             return;
         }
-        let demand = layers::demand(track, track.subscribers.iter().filter_map(|d| self.downs.get(*d)));
+        let downs = track.subscribers.iter().filter_map(|d| self.downs.get(*d));
+        let demand = layers::demand(track, downs.clone());
+        let fallen_to = layers::fall_back(track, downs);
         let before = |codec: &str| track.told.iter().find(|(name, _)| name == codec).map(|(_, w)| *w);
         let more = demand.iter().any(|(codec, watched)| {
             let told = before(codec).unwrap_or([false; 3]);
             watched.iter().zip(told).any(|(now, then)| *now && !then)
         });
         let same = track.told == demand;
+        if track.fallen_to != fallen_to {
+            if let Some(track) = self.tracks.get_mut(key) {
+                track.fallen_to = fallen_to;
+            }
+            self.retarget_track(key, now);
+        }
         let Some(track) = self.tracks.get_mut(key) else {
             return;
         };

@@ -187,6 +187,8 @@ pub struct Track {
     pub started: bool,
     pub loudness: Option<Loudness>,
     key_asked: Option<Instant>,
+    /// The codec that all subscribers fell back to, as an index.
+    pub fallen_to: usize,
     /// Last demand told: (codec, watched).
     pub told: Vec<(String, [bool; 3])>,
     /// When the demand may be lowered.
@@ -209,6 +211,7 @@ impl Track {
             started: false,
             loudness,
             key_asked: None,
+            fallen_to: 0,
             told: vec![],
             lower_at: None,
         }

@@ -49,6 +49,7 @@ fn spec(track: &str, kind: Kind, cid: &str, layers: &[(u8, u32, u32, &str)]) -> 
         red: false,
         encrypted: false,
         screen: false,
+        one_codec: false,
     }
 }
 

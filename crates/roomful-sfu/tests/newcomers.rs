@@ -46,6 +46,7 @@ impl Camera {
                 red: false,
                 encrypted: false,
                 screen: false,
+                one_codec: false,
             },
         });
         world.client("ada").sections = vec![video("sendonly", "a=msid:s cam\na=ssrc:77 cname:x\n")];

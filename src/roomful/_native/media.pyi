@@ -36,7 +36,7 @@ Commands, with their fields (`settings` and `spec` below):
 
     settings: {paused: bool, quality: 0…2, width: px, height: px, fps, priority}; 0 stands for "not said"
     spec: {track, kind: audio|video, codecs: [(name, cid, svc: bool)], layers: [(quality, width, height, bitrate_bps, rid)],
-           muted, stereo, dtx, red, encrypted, screen: bool}
+           muted, stereo, dtx, red, encrypted, screen, one_codec: bool}; a codec without a cid may come later (a backup)
 
 Events, with their fields:
 

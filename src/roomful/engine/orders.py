@@ -20,10 +20,12 @@ from roomful.core.effects import (
     StopReceiving,
     StopReceivingData,
 )
-from roomful.core.track import AddTrack, Layer, TrackCodec, View
+from roomful.core.track import Layer, TrackCodec, View
 
 _MANY_LAYERS_PER_STREAM = 2
 """LiveKit's VideoLayer.Mode: MULTIPLE_SPATIAL_LAYERS_PER_STREAM."""
+_SIMULCAST = 1
+"""LiveKit's BackupCodecPolicy.SIMULCAST: several codecs at once."""
 _SCREENS = ("screen_share", "screen_share_audio")
 
 Fields = dict[str, Any]
@@ -94,20 +96,16 @@ def track_spec(order: AnnounceTrack) -> Fields:
     return {
         "track": track.sid,
         "kind": track.kind,
-        "codecs": [(one.codec, one.cid, _layered(one)) for one in _codecs(add)],
-        "layers": [_layer(one) for one in add.layers or (add.codecs[0].layers if add.codecs else ())],
+        "codecs": [(one.codec, one.cid, _layered(one)) for one in track.codecs or (TrackCodec("", add.cid),)],
+        "layers": [_layer(one) for one in track.layers or (track.codecs[0].layers if track.codecs else ())],
         "muted": track.muted,
         "stereo": track.stereo,
         "dtx": not track.disable_dtx,
         "red": not track.disable_red,
         "encrypted": track.encryption != 0,
         "screen": track.source in _SCREENS,
+        "one_codec": track.backup_policy != _SIMULCAST,
     }
-
-
-def _codecs(add: AddTrack) -> list[TrackCodec]:
-    """A codec without the client's id is a backup that comes later, if at all."""
-    return [one for one in add.codecs if one.cid] or [TrackCodec("", add.cid)]
 
 
 def _layered(codec: TrackCodec) -> bool:

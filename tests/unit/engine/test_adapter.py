@@ -151,23 +151,27 @@ def test_views() -> None:
 
 
 @pytest.mark.parametrize(
-    ("add", "codecs"),
+    ("codecs", "told"),
     [
-        (AddTrack("c", "video"), [("", "c", False)]),
-        (AddTrack("c", "video", codecs=(TrackCodec("vp9", "c"), TrackCodec("vp8", ""))), [("vp9", "c", True)]),
-        (AddTrack("c", "video", codecs=(TrackCodec("av1", "c", layer_mode=1),)), [("av1", "c", False)]),
-        (AddTrack("c", "video", codecs=(TrackCodec("h264", "c", layer_mode=2),)), [("h264", "c", True)]),
+        ((TrackCodec("", "c"),), [("", "c", False)]),
+        # A backup that comes later is announced along, and keeps its place once it has come.
+        ((TrackCodec("vp9", "c"), TrackCodec("vp8", "")), [("vp9", "c", True), ("vp8", "", False)]),
+        ((TrackCodec("vp9", "c"), TrackCodec("vp8", "d")), [("vp9", "c", True), ("vp8", "d", False)]),
+        ((TrackCodec("av1", "c", layer_mode=1),), [("av1", "c", False)]),
+        ((TrackCodec("h264", "c", layer_mode=2),), [("h264", "c", True)]),
     ],
 )
-def test_announcing_a_track(add: AddTrack, codecs: list[tuple[str, str, bool]]) -> None:
+def test_announcing_a_track(codecs: tuple[TrackCodec, ...], told: list[tuple[str, str, bool]]) -> None:
     async def body(native: Native, media: NativeMedia, heard: list[MediaReport]) -> None:
-        media.order("RM_1", AnnounceTrack("PA_1", track(source="screen_share", encryption=1), add))
+        published = track(source="screen_share", encryption=1, codecs=codecs, backup_policy=1)
+        media.order("RM_1", AnnounceTrack("PA_1", published, AddTrack("d", "video", codecs=codecs[-1:])))
         command, fields = native.sent[-1]
         assert (command, fields["participant"]) == ("publish", "PA_1")
         spec = fields["spec"]
-        assert spec["codecs"] == codecs
+        assert spec["codecs"] == told
         assert spec["layers"] == []
         assert (spec["screen"], spec["encrypted"], spec["dtx"], spec["red"]) == (True, True, True, False)
+        assert spec["one_codec"] is False
 
     run(body)
 
@@ -175,7 +179,7 @@ def test_announcing_a_track(add: AddTrack, codecs: list[tuple[str, str, bool]]) 
 def test_layers_of_the_first_codec_serve_when_there_are_no_others() -> None:
     async def body(native: Native, media: NativeMedia, heard: list[MediaReport]) -> None:
         codec = TrackCodec("vp8", "c", layers=(Layer(0, 320, 180, 150_000, rid="q"), Layer(1, 640, 360, 500_000)))
-        media.order("RM_1", AnnounceTrack("PA_1", track(), AddTrack("c", "video", codecs=(codec,))))
+        media.order("RM_1", AnnounceTrack("PA_1", track(codecs=(codec,)), AddTrack("c", "video", codecs=(codec,))))
         assert native.sent[-1][1]["spec"]["layers"] == [(0, 320, 180, 150_000, "q"), (1, 640, 360, 500_000, "")]
 
     run(body)
