@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from roomful import Roomful
+from roomful.app.listen import Listener, bind
 from roomful.app.parts import for_tests
 
 _NUMBERS = count(1)
@@ -52,6 +53,56 @@ async def socketio_works(base: str) -> None:
         assert await one.recv() == "430[true]"
         await one.send(f'421["check-presence","{room}"]')
         assert str(await one.recv()).startswith(f'431[true,"{room}"')
+
+
+async def relay_ready(client: ClientConnection) -> None:
+    assert json.loads(await client.recv())["type"] == "welcome"
+
+
+async def relay_works(base: str) -> None:
+    channel = f"c{next(_NUMBERS)}"
+    async with connect(f"{base}/relay") as one, connect(f"{base}/relay") as two:
+        for client in (one, two):
+            await relay_ready(client)
+            await client.send(json.dumps({"type": "join", "id": 1, "channel": channel}))
+            assert json.loads(await client.recv())["type"] == "joined"
+        await one.send(json.dumps({"type": "publish", "channel": channel, "data": [1]}))
+        while (told := json.loads(await two.recv()))["type"] != "message":
+            pass
+        assert told["data"] == [1]
+
+
+async def muaz_works(base: str) -> None:
+    channel = f"m{next(_NUMBERS)}"
+    async with connect(f"{base}/muaz") as one, connect(f"{base}/muaz") as two:
+        for client in (one, two):
+            await client.send(json.dumps({"open": True, "channel": channel}))
+        # Nothing says that one has joined, so it is asked until it holds.
+        while json.loads(await asked(two, {"checkPresence": True, "channel": channel})) != {"isChannelPresent": True}:
+            pass
+        while True:
+            await one.send(json.dumps({"data": {"x": 1}, "channel": channel}))
+            try:
+                async with asyncio.timeout(0.2):
+                    assert json.loads(await two.recv()) == {"x": 1}
+                    return
+            except TimeoutError:
+                continue
+
+
+async def asked(client: ClientConnection, question: object) -> str | bytes:
+    await client.send(json.dumps(question))
+    return await client.recv()
+
+
+async def echo_works(base: str) -> None:
+    async with connect(f"{base}/echo") as client:
+        await client.send("hello")
+        assert await client.recv() == "You said: hello"
+
+
+async def at_once(client: ClientConnection) -> None:
+    """Nothing is said first."""
 
 
 @dataclass(frozen=True)
@@ -92,23 +143,54 @@ EDGES = (
         NONSENSE,
         '42["check-presence","' + "x" * 200 + '"]',
     ),
+    Edge(
+        "relay",
+        lambda: "/relay",
+        relay_ready,
+        relay_works,
+        (*NONSENSE, '{"type":"join","id":1,"channel":7}', '{"type":"publish","channel":"nowhere","data":1}'),
+        '{"type":"join","id":1,"channel":"' + "x" * 100 + '"}',
+    ),
+    Edge("muaz", lambda: "/muaz", at_once, muaz_works, NONSENSE, '{"checkPresence":true,"channel":"flood"}'),
+    Edge("own", lambda: "/echo", at_once, echo_works, NONSENSE, ""),
 )
 
 
-def serving(tmp_path: Path, body: Callable[[str, Roomful], Awaitable[None]]) -> None:
-    async def main() -> None:
-        server = Roomful(for_tests(tmp_path))
+Serving = Callable[[Callable[[str], Awaitable[None]]], None]
+
+
+@pytest.fixture(params=["door", "asgi"])
+def serving(request: pytest.FixtureRequest, tmp_path: Path) -> Serving:
+    """Runs a test against `roomful serve`'s front door, and against `roomful.asgi()` in another server."""
+    settings = replace(for_tests(tmp_path), drain_s=0)
+
+    async def door(body: Callable[[str], Awaitable[None]]) -> None:
+        server = Roomful(settings)
         await server.start()
         try:
-            async with asyncio.timeout(60):
-                await body(f"ws://127.0.0.1:{server.port}", server)
+            await body(f"ws://127.0.0.1:{server.port}")
         finally:
             await server.stop()
 
-    asyncio.run(main())
+    async def asgi(body: Callable[[str], Awaitable[None]]) -> None:
+        roomful = Roomful(settings)
+        listener = Listener(roomful.asgi(), bind(["127.0.0.1"], 0, flag="--port"), drain_s=1)
+        await listener.start()
+        try:
+            await body(f"ws://127.0.0.1:{listener.port}")
+        finally:
+            await roomful.stop()
+            await listener.stop()
+
+    async def timely(body: Callable[[str], Awaitable[None]]) -> None:
+        async with asyncio.timeout(60):
+            await (door if request.param == "door" else asgi)(body)
+
+    return lambda body: asyncio.run(timely(body))
 
 
 each_edge = pytest.mark.parametrize("edge", EDGES, ids=str)
+flooded = pytest.mark.parametrize("edge", [one for one in EDGES if one.chatter], ids=str)
 
 
 async def closed(client: ClientConnection) -> int:
@@ -121,16 +203,16 @@ async def closed(client: ClientConnection) -> int:
 
 
 @each_edge
-def test_two_meet(edge: Edge, tmp_path: Path) -> None:
-    async def body(base: str, _: Roomful) -> None:
+def test_two_meet(edge: Edge, serving: Serving) -> None:
+    async def body(base: str) -> None:
         await edge.works(base)
 
-    serving(tmp_path, body)
+    serving(body)
 
 
 @each_edge
-def test_pages_of_other_origins_are_refused(edge: Edge, tmp_path: Path) -> None:
-    async def body(base: str, _: Roomful) -> None:
+def test_pages_of_other_origins_are_refused(edge: Edge, serving: Serving) -> None:
+    async def body(base: str) -> None:
         with pytest.raises(InvalidStatus) as refused:
             async with connect(base + edge.path(), additional_headers={"Origin": "https://evil.example"}):
                 pass
@@ -139,12 +221,12 @@ def test_pages_of_other_origins_are_refused(edge: Edge, tmp_path: Path) -> None:
         async with connect(base + edge.path(), additional_headers={"Origin": own}) as client:
             await edge.ready(client)
 
-    serving(tmp_path, body)
+    serving(body)
 
 
 @each_edge
-def test_nonsense_harms_nobody_else(edge: Edge, tmp_path: Path) -> None:
-    async def body(base: str, _: Roomful) -> None:
+def test_nonsense_harms_nobody_else(edge: Edge, serving: Serving) -> None:
+    async def body(base: str) -> None:
         for one in edge.garbage:
             async with connect(base + edge.path()) as client:
                 await edge.ready(client)
@@ -155,24 +237,24 @@ def test_nonsense_harms_nobody_else(edge: Edge, tmp_path: Path) -> None:
                     continue
         await edge.works(base)
 
-    serving(tmp_path, body)
+    serving(body)
 
 
 @each_edge
-def test_an_oversized_message_ends_its_sender(edge: Edge, tmp_path: Path) -> None:
-    async def body(base: str, _: Roomful) -> None:
+def test_an_oversized_message_ends_its_sender(edge: Edge, serving: Serving) -> None:
+    async def body(base: str) -> None:
         async with connect(base + edge.path()) as client:
             await edge.ready(client)
             await client.send("4" + "x" * 200_000)
             await closed(client)
         await edge.works(base)
 
-    serving(tmp_path, body)
+    serving(body)
 
 
-@each_edge
-def test_a_flood_ends_its_sender_and_others_are_served(edge: Edge, tmp_path: Path) -> None:
-    async def body(base: str, _: Roomful) -> None:
+@flooded
+def test_a_flood_ends_its_sender_and_others_are_served(edge: Edge, serving: Serving) -> None:
+    async def body(base: str) -> None:
         async with connect(base + edge.path()) as client:
             await edge.ready(client)
 
@@ -188,12 +270,12 @@ def test_a_flood_ends_its_sender_and_others_are_served(edge: Edge, tmp_path: Pat
             await edge.works(base)
             await asyncio.gather(reading, flooding)
 
-    serving(tmp_path, body)
+    serving(body)
 
 
 @each_edge
-def test_a_crowd_that_comes_and_goes_leaves_nothing(edge: Edge, tmp_path: Path) -> None:
-    async def body(base: str, _: Roomful) -> None:
+def test_a_crowd_that_comes_and_goes_leaves_nothing(edge: Edge, serving: Serving) -> None:
+    async def body(base: str) -> None:
         for _round in range(3):
             async with AsyncExitStack() as stack:
                 for _each in range(40):
@@ -204,4 +286,4 @@ def test_a_crowd_that_comes_and_goes_leaves_nothing(edge: Edge, tmp_path: Path) 
                     await edge.ready(other)
         await edge.works(base)
 
-    serving(tmp_path, body)
+    serving(body)

@@ -148,6 +148,11 @@ def bind(addresses: Iterable[str], port: int, *, flag: str) -> list[socket.socke
     return bound
 
 
+def addresses_of(names: Iterable[str]) -> tuple[str, ...]:
+    """IP addresses, each once. Raises ConfigError."""
+    return tuple(dict.fromkeys(where[0] for name in names for *_, where in _resolve(name, 0)))
+
+
 def _resolve(
     address: str, port: int
 ) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]]:

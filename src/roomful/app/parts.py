@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,11 +10,12 @@ from uuid import uuid4
 
 from roomful import __version__
 from roomful._native.media import Engine, EngineError
+from roomful.app.door import Place, hub_of
+from roomful.app.own import Own
 from roomful.app.running import Edge, EdgeMaker, Running, SocketRoute
 from roomful.app.secret_files import Secrets, fresh, kept
-from roomful.app.sockets import UserSocket
 from roomful.auth.grant import Grant, VideoGrant
-from roomful.auth.token import sign
+from roomful.auth.token import sign, verify
 from roomful.config.settings import DEV_KEYS, Settings
 from roomful.core.effects import Happening
 from roomful.core.errors import ConfigError
@@ -25,14 +25,19 @@ from roomful.edge.livekit import webhooks
 from roomful.edge.livekit.edge import LiveKitEdge
 from roomful.edge.livekit.session import Bounds
 from roomful.edge.livekit.welcome import Welcome
+from roomful.edge.muaz.endpoint import muaz
 from roomful.edge.origins import Origins
 from roomful.edge.peerjs import endpoint as peerjs
+from roomful.edge.relay.endpoint import relay
 from roomful.edge.socketio.endpoint import SocketIoEdge
 from roomful.edge.web import endpoint as web
+from roomful.edge.websocket.door import DoorEndpoint
 from roomful.edge.websocket.endpoint import WebSocketEndpoint
 from roomful.https.authority import der_of, fingerprint
 from roomful.https.store import CA_FILE
+from roomful.hub.adapter import HubAdapter
 from roomful.plugins.hooks import UserHooks
+from roomful.service.channels import Channels
 from roomful.service.clock import WallClock
 from roomful.service.directory import Directory
 from roomful.service.ids import RandomIds
@@ -43,6 +48,8 @@ WEB_APP = Path(__file__).parent.parent / "web"
 PAGE_TOKEN_S = 600
 """A page's token is for joining now; the server refreshes it while its holder stays."""
 PROGRAM_TOKEN_S = 6 * 3600
+MAX_SIGNAL = 1 << 20
+"""Bytes of one WebSocket message of LiveKit's; their edge bounds them again, and more tightly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +112,28 @@ def native_engine(settings: Settings) -> Engine:
         raise ConfigError(f"the media engine did not start: {error}") from None
 
 
-def start_parts(settings: Settings, known: Credentials, hooks: UserHooks, websockets: Sequence[UserSocket]) -> Running:
-    """Everything, running in this event loop. Raises ConfigError."""
+def start_parts(
+    settings: Settings, known: Credentials, hooks: UserHooks, own: Own, place: Place | None = None
+) -> Running:
+    """Everything, running in this event loop; without a place no port but media's is listened on. Raises ConfigError."""
+    clock = WallClock()
+    hub = hub_of(settings, own.paths(), place)
+    channels = Channels(hub, own.channels, clock, open_to_all=settings.dev)
     running = Running(
         native=native_engine(settings),
         policy=settings.policy,
-        clock=WallClock(),
+        clock=clock,
         ids=RandomIds(),
         hooks=hooks,
-        edges=edges(settings, known, websockets),
+        hub=hub,
+        edges=edges(settings, known, own, hub, channels),
+        grace_ms=1_000 * settings.drain_s,
     )
     running.start()
     return running
 
 
-def edges(settings: Settings, known: Credentials, websockets: Sequence[UserSocket]) -> list[EdgeMaker]:
+def edges(settings: Settings, known: Credentials, own: Own, hub: HubAdapter, channels: Channels) -> list[EdgeMaker]:
     """In order of their routes: a program's own come first, the web app's files take every path that is left."""
 
     def join(directory: Directory) -> Edge:
@@ -160,8 +174,9 @@ def edges(settings: Settings, known: Credentials, websockets: Sequence[UserSocke
             ping_timeout_ms=2_000 * settings.ping_timeout_s,
         )
         edge = LiveKitEdge(directory, known.keys, welcome, bounds=bounds)
+        sockets = tuple(SocketRoute(path, serve, max_message=MAX_SIGNAL) for path, serve in edge.sockets())
         if not settings.webhook.urls:
-            return Edge(routes=tuple(edge.routes()), observers=(edge.observe,), stop=edge.stop)
+            return Edge(routes=tuple(edge.routes()), sockets=sockets, observers=(edge.observe,), stop=edge.stop)
         sign = partial(edge.tokens.sign, api_key=settings.webhook.api_key)
         delivery = Delivery(
             settings.webhook.urls,
@@ -177,7 +192,7 @@ def edges(settings: Settings, known: Credentials, websockets: Sequence[UserSocke
             await edge.stop()
             await delivery.stop()
 
-        return Edge(routes=tuple(edge.routes()), observers=(edge.observe, post), stop=stop)
+        return Edge(routes=tuple(edge.routes()), sockets=sockets, observers=(edge.observe, post), stop=stop)
 
     origins = Origins(settings.allowed_origins)
 
@@ -190,7 +205,7 @@ def edges(settings: Settings, known: Credentials, websockets: Sequence[UserSocke
         edge = SocketIoEdge(directory.clock, origins)
         return Edge(routes=tuple(edge.routes()), stop=edge.stop)
 
-    def own(_: Directory) -> Edge:
+    def program(_: Directory) -> Edge:
         made = [
             WebSocketEndpoint(
                 one.path,
@@ -199,9 +214,9 @@ def edges(settings: Settings, known: Credentials, websockets: Sequence[UserSocke
                 deadline_s=settings.policy.hook_deadline_s,
                 page=one.page,
             )
-            # The last one of a path is meant: a program's own `/echo` takes the place of development mode's.
-            for one in {one.path: one for one in websockets}.values()
+            for one in own.sockets.values()
         ]
+        doors = [DoorEndpoint(hub, one) for one in made]
 
         async def stop() -> None:
             for one in made:
@@ -209,14 +224,32 @@ def edges(settings: Settings, known: Credentials, websockets: Sequence[UserSocke
 
         return Edge(
             routes=tuple(route for one in made for route in one.routes()),
-            sockets=tuple(SocketRoute(one.path, one.serve) for one in made),
+            sockets=tuple(
+                SocketRoute(one.path, one.serve, opened=door.opened) for one, door in zip(made, doors, strict=True)
+            ),
             stop=stop,
         )
+
+    def talk(directory: Directory) -> Edge:
+        def identity_of(token: str) -> str:
+            return verify(token, keys=known.keys, now_s=directory.clock.now_ms() / 1_000).identity
+
+        spoken = (
+            relay(hub, channels, directory.clock, origins, identity_of),
+            muaz(hub, channels, directory.clock, origins),
+        )
+
+        async def stop() -> None:
+            for one in spoken:
+                await one.stop()
+            await channels.stop()
+
+        return Edge(sockets=tuple(SocketRoute(one.path, one.serve, opened=one.opened) for one in spoken), stop=stop)
 
     def files(_: Directory) -> Edge:
         return Edge(routes=tuple(web.routes(WEB_APP)))
 
-    return [own, join, trust, livekit, peers, multi, files]
+    return [program, join, trust, livekit, peers, multi, talk, files]
 
 
 def for_tests(data_dir: Path) -> Settings:

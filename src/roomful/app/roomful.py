@@ -16,11 +16,13 @@ from typing import Any, TypeVar
 from starlette.types import ASGIApp
 
 from roomful.app.discreet import keep_tokens_out_of_logs
+from roomful.app.door import Place, backend_path, remove_backend
 from roomful.app.gateway import Gateway
-from roomful.app.listen import Listener, bind, without_missing_ipv6
+from roomful.app.listen import Listener, without_missing_ipv6
+from roomful.app.own import Own, UserSocket
 from roomful.app.parts import PROGRAM_TOKEN_S, Credentials, credentials, room_grant, start_parts
 from roomful.app.running import Running
-from roomful.app.sockets import UserSocket
+from roomful.app.spliced import bind_private
 from roomful.config.settings import Settings
 from roomful.core.commands import Leave
 from roomful.core.errors import NotFound
@@ -30,7 +32,9 @@ from roomful.edge.livekit.data_message import decode, encode
 from roomful.edge.websocket.handler import handler_of
 from roomful.https.addresses import certified_names
 from roomful.https.store import certificates
+from roomful.plugins.channels import UserChannels, encoded
 from roomful.plugins.hooks import DataHook, JoinHook, LeaveHook, PublishHook, RoomHook, UserHooks
+from roomful.ports import ChannelRules
 
 W = TypeVar("W")
 
@@ -48,10 +52,13 @@ class Roomful:
             chosen, bind=without_missing_ipv6(chosen.bind), rtc_bind=without_missing_ipv6(chosen.rtc_bind)
         )
         self.hooks = UserHooks(self.settings.policy.hook_deadline_s, decode)
-        self.websockets: list[UserSocket] = [UserSocket.echo()] if self.settings.dev else []
+        self.own = Own(UserChannels(self.settings.policy.hook_deadline_s))
+        if self.settings.dev:
+            self.own.sockets["/echo"] = UserSocket.echo()
         self._credentials: Credentials | None = None
         self._running: Running | None = None
-        self._listeners: list[Listener] = []
+        self._listener: Listener | None = None
+        self._place: Place | None = None
         self.https_host = ""
         """This machine on its network, as an address bar takes it."""
 
@@ -108,10 +115,48 @@ class Roomful:
         def add(given: W) -> W:
             where = None if page is None else Path(page)
             allowed = None if origins is None else tuple(origins)
-            self.websockets.append(UserSocket(path, handler_of(given), allowed, where))
+            self.own.sockets[path] = UserSocket(path, handler_of(given), allowed, where)
             return given
 
         return add
+
+    def channel(
+        self,
+        pattern: str,
+        *,
+        history: int | None = None,
+        history_ms: int | None = None,
+        presence: bool | None = None,
+        publish: bool | None = None,
+        rate: tuple[int, int] | None = None,
+        max_members: int | None = None,
+        slow: str | None = None,
+    ) -> Callable[[W], W]:
+        """Decorates a class with `on_join`, `on_message`, `on_request` and `on_leave`, any of them (`plugins.channels`),
+        for the channels that the pattern matches: `*` any characters, `?` one. The first pattern counts. Without hooks:
+        `channel("news", publish=False)(object())`. What is None keeps the hub's own value.
+        """
+        rules = ChannelRules(
+            history=history,
+            history_ms=history_ms,
+            presence=presence,
+            publish=publish,
+            rate=rate,
+            max_members=max_members,
+            slow=slow,
+        )
+
+        def add(given: W) -> W:
+            self.own.channels.add(pattern, given, rules)
+            return given
+
+        return add
+
+    def publish(self, channel: str, data: Any) -> None:
+        """To all members of a channel, from anywhere, other threads too: JSON data, or bytes. Raises TypeError and
+        ValueError for what is neither, NotFound while the server does not run.
+        """
+        self._require().hub.publish(channel, encoded(data))
 
     # What a program may ask and do, in the event loop's thread
 
@@ -178,7 +223,7 @@ class Roomful:
         if self._running is None:
             keep_tokens_out_of_logs()
             # Nothing is awaited here, so that two first requests cannot start two servers.
-            self._running = start_parts(self.settings, self.credentials, self.hooks, self.websockets)
+            self._running = start_parts(self.settings, self.credentials, self.hooks, self.own, self._place)
         return self._running.asgi
 
     def _require(self) -> Running:
@@ -192,43 +237,45 @@ class Roomful:
         """Binds and listens. Raises ConfigError (`port_taken`, `data_dir` …)."""
         asgi = self.asgi()
         try:
-            self._open_listeners(asgi)
+            # Before the door: what it passes on waits there.
+            backend = backend_path()
+            self._place = Place(backend)
+            self._listener = Listener(asgi, [bind_private(backend)], drain_s=self.settings.drain_s, spliced=True)
+            if self.settings.https_port is not None and self.settings.beyond_loopback:
+                self._place = Place(backend, self._certify())
             await self._ready()
-            for listener in self._listeners:
-                await listener.start()
+            await self._listener.start()
         except BaseException:
             await self.stop()
             raise
 
-    def _open_listeners(self, asgi: ASGIApp) -> None:
-        settings = self.settings
-        self._listeners.append(
-            Listener(asgi, bind(settings.bind, settings.port, flag="--port"), drain_s=settings.drain_s)
-        )
-        if settings.https_port is not None and settings.beyond_loopback:
-            names = certified_names(settings.bind)
-            tls = certificates(settings.data_dir, names, datetime.now(UTC)).context()
-            sockets = bind(settings.bind, settings.https_port, flag="--https-port")
-            self._listeners.append(Listener(asgi, sockets, tls, drain_s=settings.drain_s))
-            self.https_host = f"[{names[0]}]" if ":" in names[0] else names[0]
+    def _certify(self) -> Path:
+        names = certified_names(self.settings.bind)
+        self.https_host = f"[{names[0]}]" if ":" in names[0] else names[0]
+        return certificates(self.settings.data_dir, names, datetime.now(UTC)).chain
 
     @property
     def port(self) -> int:
         """The plain port that is listened on."""
-        return self._listeners[0].port
+        return next(port for kind, _, port in self._require().hub.ports if kind == "plain")
 
     @property
     def https_port(self) -> int | None:
         """The https port that is listened on; None on loopback, or when it is switched off."""
-        return self._listeners[1].port if len(self._listeners) > 1 else None
+        ports = self._running.hub.ports if self._running else ()
+        return next((port for kind, _, port in ports if kind == "tls"), None)
 
     async def stop(self) -> None:
         """Clients are told, then all ends."""
         running, self._running = self._running, None
         if running is not None:
             await running.stop()
-        listeners, self._listeners = self._listeners, []
-        await asyncio.gather(*(listener.stop() for listener in listeners))
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.stop()
+        place, self._place = self._place, None
+        if place is not None:
+            remove_backend(place.backend)
 
     def run(self) -> int:
         """Serves until SIGINT or SIGTERM; the exit status."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, WebSocketRoute
@@ -12,12 +15,19 @@ from starlette.websockets import WebSocket
 
 from roomful.core.effects import Happening
 from roomful.core.policy import Policy
+from roomful.edge.door import DoorSocket
 from roomful.edge.socket import Socket, StarletteSocket
 from roomful.engine.adapter import NativeMedia
 from roomful.engine.native import NativeEngine
+from roomful.hub.adapter import HubAdapter
 from roomful.plugins.hooks import UserHooks
-from roomful.ports import Clock, Ids, Observer
+from roomful.ports import Clock, Ids, Observer, Opening
 from roomful.service.directory import Directory
+
+log = logging.getLogger("roomful")
+
+END_S = 5.0
+"""How long an edge may take to end a connection that is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,10 @@ class SocketRoute:
     path: str
     serve: Callable[[Socket], Awaitable[None]]
     """One connection from its handshake to its end."""
+    opened: Callable[[Opening], None] | None = None
+    """Takes the front door's handshakes in place of `serve`, without a `Socket` and a task for each."""
+    max_message: int | None = None
+    """Bytes, behind the front door; None for the hub's own bound."""
 
     def asgi(self) -> BaseRoute:
         async def endpoint(websocket: WebSocket) -> None:
@@ -59,9 +73,15 @@ class Running:
         clock: Clock,
         ids: Ids,
         hooks: UserHooks,
+        hub: HubAdapter,
         edges: Iterable[EdgeMaker],
+        grace_ms: int,
     ) -> None:
+        """`grace_ms` is how long WebSockets may take to end after clients were told."""
         self._hooks = hooks
+        self._grace_ms = grace_ms
+        self._serving: set[asyncio.Task[None]] = set()
+        self.hub = hub
         self._observers: list[Observer] = []
         self.engine = NativeMedia(native, ids, timeout_s=policy.request_timeout_s)
         self.directory = Directory(
@@ -74,6 +94,9 @@ class Running:
         )
         self._edges = [make(self.directory) for make in edges]
         self._observers.extend(observer for edge in self._edges for observer in edge.observers)
+        for edge in self._edges:
+            for one in edge.sockets:
+                hub.route(one.path, one.opened or partial(self._opened, one))
         sockets = [one.asgi() for edge in self._edges for one in edge.sockets]
         self.asgi: ASGIApp = Starlette(routes=[*sockets, *(route for edge in self._edges for route in edge.routes)])
 
@@ -82,9 +105,24 @@ class Running:
         for observer in self._observers:
             observer(happening)
 
+    def _opened(self, route: SocketRoute, opening: Opening) -> None:
+        """A handshake at the front door: its edge meets it as a `Socket`."""
+        task = asyncio.create_task(self._serve(route, DoorSocket(self.hub, opening, max_message=route.max_message)))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, route: SocketRoute, socket: DoorSocket) -> None:
+        try:
+            await route.serve(socket)
+        except Exception:
+            log.exception("a WebSocket at %s failed", route.path)
+        finally:
+            await socket.close(1011, "the server failed")
+
     def start(self) -> None:
         """In the running event loop."""
         self.engine.start()
+        self.hub.start()
 
     async def stop(self) -> None:
         """Clients are told, then hooks and webhooks finish, then media ends."""
@@ -92,5 +130,11 @@ class Running:
         for edge in self._edges:
             if edge.stop is not None:
                 await edge.stop()
+        await self.hub.shut(self._grace_ms)
+        if self._serving:
+            _, late = await asyncio.wait(tuple(self._serving), timeout=END_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         await self._hooks.close()
         await self.engine.close()

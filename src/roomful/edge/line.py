@@ -15,15 +15,21 @@ MAX_WAITING = 1 << 20
 """Bytes."""
 END_S = 5.0
 """How long what waits may take to be written once the connection is to end."""
-TOO_SLOW = 1008
-"""RFC 6455 §7.4.1: policy."""
+MAX_MESSAGE = 64 * 1024
+"""Bytes, as behind the front door."""
+TOO_LONG = 1009
+"""RFC 6455 §7.4.1."""
+TOO_SLOW = 1013
+"""Of IANA's registry: try again later. The hub says the same."""
 
 
 class Line:
     """One for a connection; `run` is its life. All else may be called before, during and after, and never waits."""
 
-    def __init__(self, socket: Socket, *, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(self, socket: Socket, *, max_waiting: int = MAX_WAITING, max_message: int | None = None) -> None:
+        """In bytes; `max_message` is None where the edge has its own word for what is too long."""
         self._socket = socket
+        self._max_message = max_message
         self._max = max_waiting
         self._waiting: deque[str | bytes] = deque()
         self._size = 0
@@ -39,7 +45,7 @@ class Line:
             await self._less.wait()
 
     def put(self, message: str | bytes) -> bool:
-        """False when the other side reads too slowly (it is then closed, 1008) or is gone."""
+        """False when the other side reads too slowly (it is then closed, 1013) or is gone."""
         if self._end is not None:
             return False
         if self._size + len(message) > self._max:
@@ -96,9 +102,17 @@ class Line:
             async with asyncio.timeout(END_S):
                 await self._socket.close(code, reason)
 
+    async def receive(self) -> str | bytes:
+        """The next message. Raises SocketClosed; a message that is too long ends the connection (1009)."""
+        message = await self._socket.receive()
+        if self._max_message is not None and len(message) > self._max_message:
+            self.end(TOO_LONG, "too long")
+            raise SocketClosed
+        return message
+
     async def _read(self, handle: Callable[[str | bytes], Awaitable[None] | None]) -> None:
         while self._end is None:
-            handled = handle(await self._socket.receive())
+            handled = handle(await self.receive())
             if handled is not None:
                 await handled
 

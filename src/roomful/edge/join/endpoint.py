@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from roomful.core.errors import Invalid, RoomfulError
+from roomful.core.rates import Rates
 from roomful.edge.join.identity import holds, key_of
-from roomful.edge.join.rates import Rates
 from roomful.edge.join.request import MAX_BODY, JoinBody, parse, same_origin
 from roomful.service.directory import Directory
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from livekit.protocol.agent_dispatch import DESCRIPTOR as DISPATCH_FILE
 from livekit.protocol.room import DESCRIPTOR as ROOM_FILE
@@ -23,6 +23,7 @@ from roomful.edge.livekit.twirp.dispatch import AgentDispatchService
 from roomful.edge.livekit.twirp.endpoint import TwirpEndpoint
 from roomful.edge.livekit.twirp.rooms import RoomService
 from roomful.edge.livekit.welcome import Welcome
+from roomful.edge.socket import Socket
 from roomful.service.directory import Directory
 
 
@@ -69,7 +70,12 @@ class LiveKitEdge:
         )
 
     def routes(self) -> list[BaseRoute]:
-        return [*self.signal.routes(), *self._twirp.routes(), *self.workers.routes()]
+        """Over HTTP."""
+        return [*self.signal.routes(), *self._twirp.routes()]
+
+    def sockets(self) -> list[tuple[str, Callable[[Socket], Awaitable[None]]]]:
+        """Path → what serves a WebSocket there."""
+        return [*self.signal.sockets(), ("/agent", self.workers.serve)]
 
     def observe(self, happening: Happening) -> None:
         """To be told of everything that happens in rooms, in order."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.routing import BaseRoute, Route
 
 from roomful.core.commands import Leave
 from roomful.core.errors import Invalid, LimitExceeded, NotAllowed, NotFound, RoomfulError, Unauthenticated
@@ -28,7 +28,7 @@ from roomful.edge.livekit.responses import Responses, leave
 from roomful.edge.livekit.session import Bounds, Session
 from roomful.edge.livekit.tokens import Tokens
 from roomful.edge.livekit.welcome import Welcome
-from roomful.edge.socket import Socket, SocketClosed, StarletteSocket
+from roomful.edge.socket import Socket, SocketClosed
 from roomful.service.actor import Joined, RoomActor
 from roomful.service.directory import Directory
 from roomful.service.mailbox import Mailbox
@@ -91,17 +91,13 @@ class SignalEndpoint:
 
     def routes(self) -> list[BaseRoute]:
         return [
-            WebSocketRoute("/rtc", self._v0),
-            WebSocketRoute("/rtc/v1", self._v1),
             Route("/rtc/validate", self._validate_v0, methods=["GET", "OPTIONS"]),
             Route("/rtc/v1/validate", self._validate_v1, methods=["GET", "OPTIONS"]),
         ]
 
-    async def _v0(self, websocket: WebSocket) -> None:
-        await self.serve(StarletteSocket(websocket), v1=False)
-
-    async def _v1(self, websocket: WebSocket) -> None:
-        await self.serve(StarletteSocket(websocket), v1=True)
+    def sockets(self) -> list[tuple[str, Callable[[Socket], Awaitable[None]]]]:
+        """Path → what serves a WebSocket there."""
+        return [("/rtc", partial(self.serve, v1=False)), ("/rtc/v1", partial(self.serve, v1=True))]
 
     async def _validate_v0(self, request: Request) -> Response:
         return self._validate(request, v1=False)

@@ -15,7 +15,7 @@ class Wire(Protocol):
     """Where a client's messages go. Called in the event loop's thread."""
 
     def send(self, message: str | bytes) -> None:
-        """Never waits; who reads too slowly is closed (1008 or 1013)."""
+        """Never waits; who reads too slowly is closed (1013)."""
         ...
 
     def close(self, code: int, reason: str) -> None: ...
@@ -35,8 +35,8 @@ class Sent:
         return self._drained().__await__()
 
 
-MAX_UNREAD = 256
-"""Messages that wait for a function that reads with `async for`; then the socket is read no further."""
+MAX_UNREAD = 256 * 1024
+"""Bytes that wait for a function that reads with `async for`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,10 +55,8 @@ class Client:
     """For whatever belongs to this client."""
     _wire: Wire = field(kw_only=True)
     _loop: asyncio.AbstractEventLoop = field(kw_only=True)
-    _unread: deque[str | bytes] = field(default_factory=deque[str | bytes])
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
-    _room: asyncio.Event = field(default_factory=asyncio.Event)
-    _over: bool = False
+    inbox: Inbox | None = None
+    """For the endpoint, where the user's function reads with `async for`."""
 
     def send(self, message: str | bytes) -> Sent:
         """Text or bytes. Never waits; a client that reads too slowly is closed."""
@@ -91,23 +89,53 @@ class Client:
         return self
 
     async def __anext__(self) -> str | bytes:
+        if self.inbox is None:
+            raise TypeError("only `async def f(client)` reads with `async for`")
+        return await self.inbox.take()
+
+
+class Inbox:
+    """Messages that wait for a function that reads with `async for`. Filled by the endpoint."""
+
+    def __init__(self) -> None:
+        self._unread: deque[str | bytes] = deque()
+        self._size = 0
+        self._changed = asyncio.Event()
+        self._over = False
+
+    async def take(self) -> str | bytes:
+        """Raises StopAsyncIteration at the end."""
         while not self._unread:
             if self._over:
                 raise StopAsyncIteration
-            self._news.clear()
-            await self._news.wait()
-        self._room.set()
-        return self._unread.popleft()
+            await self._change()
+        message = self._unread.popleft()
+        self._size -= len(message)
+        self._changed.set()
+        return message
 
-    async def put(self, message: str | bytes) -> None:
-        """For the endpoint: a message to be read."""
-        while len(self._unread) >= MAX_UNREAD:
-            self._room.clear()
-            await self._room.wait()
+    def put(self, message: str | bytes) -> bool:
+        """False, and not put, when too much waits."""
+        if self._size + len(message) > MAX_UNREAD:
+            return False
         self._unread.append(message)
-        self._news.set()
+        self._size += len(message)
+        self._changed.set()
+        return True
+
+    async def put_when_read(self, message: str | bytes) -> None:
+        """Waits while much waits."""
+        while self._unread and not self._over and self._size + len(message) > MAX_UNREAD:
+            await self._change()
+        self._unread.append(message)
+        self._size += len(message)
+        self._changed.set()
 
     def end(self) -> None:
-        """For the endpoint: nothing more will be read."""
+        """Nothing more will come."""
         self._over = True
-        self._news.set()
+        self._changed.set()
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()

@@ -17,10 +17,10 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from roomful.core.errors import Denied, RoomfulError
-from roomful.edge.line import MAX_WAITING, Line
+from roomful.edge.line import MAX_MESSAGE, MAX_WAITING, Line
 from roomful.edge.origins import Origins
 from roomful.edge.socket import Socket, SocketClosed
-from roomful.edge.websocket.client import Client
+from roomful.edge.websocket.client import Client, Inbox
 from roomful.edge.websocket.handler import Handler
 
 log = logging.getLogger("roomful.websocket")
@@ -52,9 +52,9 @@ class WebSocketEndpoint:
         self, path: str, handler: Handler, origins: Origins, *, deadline_s: float, page: Path | None = None
     ) -> None:
         self.path = path
-        self._handler = handler
-        self._origins = origins
-        self._deadline_s = deadline_s
+        self.handler = handler
+        self.origins = origins
+        self.deadline_s = deadline_s
         self._page = page
         self._lines: set[Line] = set()
 
@@ -69,10 +69,10 @@ class WebSocketEndpoint:
 
     async def serve(self, socket: Socket) -> None:
         """One connection from its handshake to its end."""
-        if not self._origins.allow(socket.headers):
+        if not self.origins.allow(socket.headers):
             await socket.refuse(403, "this page may not connect here")
             return
-        line = Line(socket)
+        line = Line(socket, max_message=MAX_MESSAGE)
         client = Client(
             uuid4().hex,
             socket.path,
@@ -81,9 +81,10 @@ class WebSocketEndpoint:
             socket.peer,
             _wire=_LineWire(line),
             _loop=asyncio.get_running_loop(),
+            inbox=None if self.handler.run is None else Inbox(),
         )
         try:
-            await admit(self._handler, client, self._deadline_s)
+            await admit(self.handler, client, self.deadline_s)
         except Denied as refused:
             await socket.refuse(403, refused.message)
             return
@@ -96,14 +97,15 @@ class WebSocketEndpoint:
             await self._talk(line, client, socket)
         finally:
             self._lines.discard(line)
-            client.end()
-            await tell_close(self._handler, client, self._deadline_s)
+            if client.inbox is not None:
+                client.inbox.end()
+            await tell_close(self.handler, client, self.deadline_s)
 
     async def _talk(self, line: Line, client: Client, socket: Socket) -> None:
-        handler = self._handler
+        handler = self.handler
         try:
-            if handler.run is not None:
-                await line.beside(_running(handler.run, client, socket))
+            if handler.run is not None and client.inbox is not None:
+                await line.beside(_running(handler.run, client, client.inbox, line))
             else:
                 await line.run(_messages(handler, client))
         except Exception:
@@ -179,16 +181,16 @@ async def _answer(client: Client, answer: Awaitable[str | bytes | None]) -> None
         client.send(said)
 
 
-async def _running(run: Callable[[Client], Awaitable[object]], client: Client, socket: Socket) -> None:
+async def _running(run: Callable[[Client], Awaitable[object]], client: Client, inbox: Inbox, line: Line) -> None:
     """Reads for a function of the `async for` style, until it returns. At the other side's end the loop ends, and the
     function may finish."""
 
     async def read() -> None:
         try:
             while True:
-                await client.put(await socket.receive())
+                await inbox.put_when_read(await line.receive())
         except SocketClosed:
-            client.end()
+            inbox.end()
 
     reading = asyncio.create_task(read())
     try:

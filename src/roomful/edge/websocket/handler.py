@@ -41,6 +41,11 @@ class Handler:
     close: OnClose | None = None
     run: Run | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether `message` is a coroutine function."""
+        return inspect.iscoroutinefunction(self.message)
+
 
 def handler_of(given: object) -> Handler:
     """Raises TypeError, which says what was expected."""

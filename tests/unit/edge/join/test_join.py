@@ -13,9 +13,9 @@ from service_fakes import World
 from starlette.applications import Starlette
 
 from roomful.core.errors import Invalid
+from roomful.core.rates import Rates, network_of
 from roomful.edge.join.endpoint import JoinEndpoint, JoinSettings
 from roomful.edge.join.identity import holds, key_of
-from roomful.edge.join.rates import Rates, network_of
 from roomful.edge.join.request import JoinBody, parse, same_origin
 
 SECRET = b"s" * 32

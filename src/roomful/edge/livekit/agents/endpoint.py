@@ -7,8 +7,6 @@ import logging
 from uuid import uuid4
 
 from livekit.protocol.agent import ServerMessage, WorkerMessage
-from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.websockets import WebSocket
 
 from roomful.core.errors import RoomfulError, Unauthenticated
 from roomful.edge.livekit.agents.agents import Agents
@@ -16,7 +14,7 @@ from roomful.edge.livekit.agents.worker import Worker
 from roomful.edge.livekit.frames import as_text, decode
 from roomful.edge.livekit.tokens import Tokens
 from roomful.edge.livekit.welcome import Welcome
-from roomful.edge.socket import Socket, SocketClosed, StarletteSocket
+from roomful.edge.socket import Socket, SocketClosed
 from roomful.ports import Clock
 
 log = logging.getLogger("roomful.agents")
@@ -36,12 +34,6 @@ class AgentEndpoint:
         self._tokens = tokens
         self._clock = clock
         self._welcome = welcome
-
-    def routes(self) -> list[BaseRoute]:
-        return [WebSocketRoute("/agent", self._websocket)]
-
-    async def _websocket(self, websocket: WebSocket) -> None:
-        await self.serve(StarletteSocket(websocket))
 
     async def serve(self, socket: Socket) -> None:
         """One worker from its handshake to its end."""

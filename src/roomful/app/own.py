@@ -1,13 +1,14 @@
-"""WebSockets of a program's own, as `Roomful.websocket` collects them, and the one that development mode brings: `/echo`."""
+"""What a program adds: WebSockets and rules for channels, as `Roomful` collects them. Development mode brings `/echo`."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from roomful.edge.websocket.client import Client
 from roomful.edge.websocket.handler import Handler, handler_of
+from roomful.plugins.channels import UserChannels
 
 log = logging.getLogger("roomful.echo")
 
@@ -23,6 +24,16 @@ class UserSocket:
     @classmethod
     def echo(cls) -> UserSocket:
         return cls("/echo", handler_of(Echo), page=Path(__file__).parent / "echo.html")
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    channels: UserChannels
+    sockets: dict[str, UserSocket] = field(default_factory=dict[str, UserSocket])
+    """By path; the last one of a path is meant, so that a program's `/echo` takes the place of development mode's."""
+
+    def paths(self) -> tuple[str, ...]:
+        return tuple(self.sockets)
 
 
 class Echo:

@@ -1,0 +1,1 @@
+"""What the pages of Muaz Khan's websocket-over-nodejs speak. Its messages are understood in Rust."""
