@@ -24,9 +24,9 @@ pub struct Config {
     pub open_paths: Vec<String>,
     /// `https://example.org` … that browsers may come from besides the same origin; `*` for any.
     pub origins: Vec<String>,
-    /// At once.
+    /// At once; one that is passed on counts twice, as it has its own to the server behind.
     pub max_connections: usize,
-    /// At once, of one IPv4 address or IPv6 /64; 0 for no limit.
+    /// At once, of one IPv4 address or IPv6 /64, loopback apart; 0 for no limit.
     pub max_connections_per_address: usize,
     /// Bytes that may wait for a connection that reads slowly.
     pub max_backlog: usize,

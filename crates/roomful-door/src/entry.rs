@@ -141,7 +141,8 @@ impl Admission {
         if self.all >= self.most {
             return false;
         }
-        if self.most_each > 0 {
+        // Through a proxy on this machine comes everybody.
+        if self.most_each > 0 && !address.to_canonical().is_loopback() {
             let count = self.each.entry(block(address)).or_default();
             if *count >= self.most_each {
                 return false;
@@ -150,6 +151,18 @@ impl Admission {
         }
         self.all += 1;
         true
+    }
+
+    /// One that was let in takes a second place, for its way to the server behind.
+    pub fn pass_on(&mut self) -> bool {
+        let free = self.all < self.most;
+        self.all += usize::from(free);
+        free
+    }
+
+    /// Gives the second place back.
+    pub fn passed_on_ends(&mut self) {
+        self.all = self.all.saturating_sub(1);
     }
 
     /// Counts one out that was let in.
@@ -286,5 +299,16 @@ mod tests {
             admission.leave(at(one));
         }
         assert!(admission.each.is_empty() && admission.all == 0);
+        assert!(
+            admission.enter(at("192.0.2.1")) && (0..4).all(|_| admission.pass_on()) && !admission.pass_on()
+        );
+        assert!(!admission.enter(at("192.0.2.2")));
+        (0..4).for_each(|_| admission.passed_on_ends());
+        admission.leave(at("192.0.2.1"));
+        assert!(admission.each.is_empty() && admission.all == 0);
+        assert!(
+            (0..4).all(|_| admission.enter(at("127.0.0.1"))),
+            "nobody's address"
+        );
     }
 }

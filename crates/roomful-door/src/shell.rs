@@ -100,7 +100,7 @@ pub struct Shell {
     pub hub: Hub,
     pub floor: Floor,
     pub rules: Rules,
-    admission: Admission,
+    pub admission: Admission,
     pub buffer: Box<[u8]>,
     start: Instant,
     sweep_ms: u64,
@@ -341,6 +341,7 @@ impl Shell {
             let _ = self.poll.registry().deregister(connection.stream.tcp());
             if let Phase::Spliced(splice) = &mut connection.phase {
                 let _ = self.poll.registry().deregister(&mut splice.backend);
+                self.admission.passed_on_ends();
             }
             self.admission.leave(connection.peer.ip());
         }

@@ -285,23 +285,21 @@ impl Shell {
             self.floor.mark_dirty(index);
             return;
         };
-        let (Ok(mut backend), Ok(local)) = (UnixStream::connect(path), connection.stream.local()) else {
-            // Not there, or more wait there than it takes.
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let connected = connection.stream.local().and_then(|local| {
+            let mut backend = UnixStream::connect(path)?;
+            self.poll
+                .registry()
+                .register(&mut backend, backend_token(index), both)?;
+            Ok((backend, local))
+        });
+        let Some((backend, local)) = connected.ok().filter(|_| self.admission.pass_on()) else {
+            // Not there, or there is more to do than can be done.
             let headers = [("retry-after".to_owned(), "1".to_owned())];
             connection.answer(response(503, &headers, b"try again"), now);
             self.floor.mark_dirty(index);
             return;
         };
-        let both = Interest::READABLE | Interest::WRITABLE;
-        if self
-            .poll
-            .registry()
-            .register(&mut backend, backend_token(index), both)
-            .is_err()
-        {
-            self.remove(index, 0, "");
-            return;
-        }
         let mut first = preamble(connection.peer, local, connection.stream.is_secure());
         first.extend(come);
         connection.phase = Phase::Spliced(Box::new(Splice::new(backend, first.into())));

@@ -165,6 +165,33 @@ fn without_a_server_behind_the_client_is_told_to_try_again() {
 }
 
 #[test]
+fn one_that_is_passed_on_counts_twice() {
+    let folder = Folder::new("twice");
+    let listener = backend(&folder);
+    let server = Server::start(Config {
+        max_connections: 3,
+        ..folder.config()
+    });
+    let mut first = connect(server.address());
+    first.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let (behind, _) = take(&listener);
+    let mut second = connect(server.address());
+    second.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    assert!(head(&mut second).starts_with("HTTP/1.1 503"));
+    second.read_to_end(&mut vec![]).unwrap();
+    drop((first, behind));
+    for _ in 0..500 {
+        let mut third = connect(server.address());
+        third.write_all(request("/ws/echo", "").as_bytes()).unwrap();
+        if head(&mut third).starts_with("HTTP/1.1 101") {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("no room was made");
+}
+
+#[test]
 fn a_second_request_stays_with_the_server_that_has_the_first() {
     let folder = Folder::new("second");
     let listener = backend(&folder);

@@ -267,7 +267,7 @@ fn a_head_that_dawdles_is_cut_off() {
 #[test]
 fn connections_are_bounded_and_room_is_made_again() {
     let server = Server::start(Config {
-        max_connections_per_address: 3,
+        max_connections: 3,
         ..config()
     });
     let kept: Vec<_> = (0..3).map(|_| open(server.address(), "/ws/echo")).collect();

@@ -112,7 +112,8 @@ class Hub:
         paths: WebSocket requests to these go to the hub; a path that ends in `/` stands for all under it.
         open_paths: of those, where browsers of any origin may come, because what they bring (a token) says who they are.
         origins: `https://example.org` … that browsers may come from besides the same origin; `*` for any.
-        max_connections_per_address: 0 for no limit.
+        max_connections: at once; one that is passed on counts twice.
+        max_connections_per_address: of one IPv4 address or IPv6 /64, loopback apart; 0 for no limit.
         max_message: bytes of a client's message; longer ones close the connection (1009).
         max_backlog: bytes that may wait for a connection.
         max_channels, max_joined, max_info: channels at once, channels of one connection, bytes of a member's info.

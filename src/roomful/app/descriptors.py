@@ -1,4 +1,4 @@
-"""How many files and connections this process may have open. Called once, when a server starts on its own."""
+"""How many files and connections this process may have open. Called when a server starts on its own, and by the front door."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ try:
     import resource
 except ImportError:  # Windows counts otherwise.
     resource = None
+
+
+RESERVED = 512
+"""Files, databases and media sockets need some of them too."""
+MOST = 100_000
+FEWEST = 64
+
+
+def connections() -> int:
+    """How many the front door may have at once; it counts those twice that it passes on."""
+    if resource is None:
+        return MOST
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MOST
+    return min(MOST, max(FEWEST, soft - RESERVED))
 
 
 def raise_limit() -> None:
