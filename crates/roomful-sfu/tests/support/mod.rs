@@ -8,6 +8,8 @@
     clippy::type_complexity,
     dead_code
 )]
+pub mod foreign;
+
 use roomful_rtc::dtls::DtlsIdentity;
 use roomful_rtc::ice::Credentials as IceCredentials;
 use roomful_rtc::rtp::extension::{Block, Extension, ExtensionMap};
