@@ -91,6 +91,7 @@ impl World {
             rights: Rights {
                 subscribe: true,
                 publish_data: true,
+                ..Rights::default()
             },
         });
         for (link, role) in links {
@@ -115,6 +116,7 @@ impl World {
                 transport: id(&format!("TP_{link}")),
                 role: *role,
                 credentials: credentials(&format!("srv{link}")),
+                tcp_only: false,
             });
         }
     }
@@ -177,10 +179,8 @@ impl World {
             })
             .expect("an offer");
         let peer = self.peer(link);
-        // Browsers answer `actpass` with `active`; str0m by itself would wait, and leave nominating to us.
-        let mut direct = peer.rtc.direct_api();
-        direct.set_ice_controlling(true);
-        direct.start_dtls(true).ok();
+        // Against a lite agent str0m answers `passive`, as pion does: DTLS is ours to begin, nominating is theirs.
+        peer.rtc.direct_api().set_ice_controlling(true);
         let offer = SdpOffer::from_sdp_string(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
         let answer = peer
             .rtc
