@@ -8,7 +8,8 @@ CARGO := cargo --locked
 PROFILE := quick
 PYTEST ?=
 ARGS ?=
-BENCH ?= forward
+# Without a name, all there are.
+BENCH ?= $(sort $(patsubst benches/%.py,%,$(shell grep -l '^if __name__' benches/*.py)))
 
 .PHONY: help serve env test check fix bench wheel lock clean test-rust test-python test-web
 
@@ -54,7 +55,7 @@ fix:
 
 bench:
 	@$(PREPARE) --profile release env native web
-	$(PY) -m benches.$(BENCH) $(ARGS)
+	@for bench in $(BENCH); do $(PY) -m benches.$$bench $(ARGS) || exit 1; done
 
 wheel:
 	@$(PREPARE) env
