@@ -1,0 +1,1 @@
+"""Clients for Python programs. They import nothing of the server."""
