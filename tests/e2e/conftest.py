@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,20 @@ CHROMIUM_FLAGS = [
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Free on every address the server will use, for UDP and TCP; another program may still be quicker."""
+    hosts = [host for host in ("127.0.0.1", own_address()) if host]
+    while True:
+        with ExitStack() as held:
+            port = 0
+            try:
+                for host in hosts:
+                    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                        probe = held.enter_context(socket.socket(socket.AF_INET, kind))
+                        probe.bind((host, port))
+                        port = int(probe.getsockname()[1])
+            except OSError:
+                continue
+            return port
 
 
 def own_address() -> str | None:
