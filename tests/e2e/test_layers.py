@@ -1,0 +1,74 @@
+"""Layered video (SVC) from Chromium: a subscriber asks for a quality, and the picture it decodes has that size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from conftest import Sdk
+from people import Person, until
+from sdk_page import SdkPerson
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio]
+
+# 1280×720, because browsers make no layer below about 256×135.
+PUBLISH = """
+  await room.localParticipant.setCameraEnabled(
+    true, {{resolution: {{width: 1280, height: 720, frameRate: 15}}}},
+    {{videoCodec: '{codec}', scalabilityMode: '{mode}', backupCodec: false,
+      videoEncoding: {{maxBitrate: 1_500_000, maxFramerate: 15}}}});
+"""
+VIEW = "[...room.remoteParticipants.values()][0].getTrackPublication('camera').{call};"
+
+
+async def _settles(person: Person, other: str, what: str, fits: Callable[[float], bool]) -> float:
+    """Waits until frames of the right width are decoded, and go on being decoded; returns the width."""
+
+    async def right() -> bool:
+        stats = (await person.received()).get(other, {}).get("camera", {})
+        return fits(stats.get("width", 0))
+
+    await until(f"{person.name} gets {what}", right, 40)
+    before = (await person.received())[other]["camera"]["frames"]
+
+    async def goes_on() -> bool:
+        stats = (await person.received())[other]["camera"]
+        return fits(stats["width"]) and stats["frames"] > before + 15
+
+    await until(f"{person.name} goes on getting {what}", goes_on, 40)
+    return (await person.received())[other]["camera"]["width"]
+
+
+async def _walks_through(bob: SdkPerson, other: str) -> list[float]:
+    """The widths that three qualities have, on the way down and up again."""
+    widths = [await _settles(bob, other, "a picture", lambda width: width > 0)]
+    await bob.run(VIEW.format(call="setVideoQuality(2)"))
+    top = await _settles(bob, other, "all layers", lambda width: width >= 1200)
+    for quality, low, high in ((1, 500, 700), (0, 200, 400), (1, 500, 700), (2, 1200, 1300)):
+        await bob.run(VIEW.format(call=f"setVideoQuality({quality})"))
+        widths.append(
+            await _settles(bob, other, f"quality {quality}", lambda width, low=low, high=high: low <= width <= high)
+        )
+    return [top, *widths]
+
+
+@pytest.mark.parametrize("mode", ["L3T3_KEY"])
+@pytest.mark.parametrize("codec", ["vp9", "av1"])
+async def test_a_browser_gets_the_layer_it_asks_for(sdk: Sdk, codec: str, mode: str) -> None:
+    ada = await sdk("ada", f"layers-{codec}-{mode}")
+    bob = await sdk("bob", f"layers-{codec}-{mode}")
+    await ada.run(PUBLISH.format(codec=codec, mode=mode))
+    await _walks_through(bob, "ada")
+    await bob.run(VIEW.format(call="setVideoFPS(4)"))
+
+    async def frames_in(seconds: float) -> float:
+        before = (await bob.received())["ada"]["camera"]["frames"]
+        await asyncio.sleep(seconds)
+        return (await bob.received())["ada"]["camera"]["frames"] - before
+
+    await asyncio.sleep(2)
+    few = await frames_in(4)
+    await bob.run(VIEW.format(call="setVideoFPS(60)"))
+    await asyncio.sleep(2)
+    assert 4 <= few < 0.7 * await frames_in(4)
