@@ -19,6 +19,7 @@ MAY_IMPORT_NATIVE = (
     "src/roomful/rtc/",
     "src/roomful/app/parts.py",
     "src/roomful/app/door.py",
+    "src/roomful/app/turn.py",
 )
 SOURCES = {".py", ".rs", ".ts", ".tsx", ".css", ".sh"}
 

@@ -79,7 +79,7 @@ def _groups() -> Iterator[str]:
 
 def _field(option: Option) -> str:
     outer, _, inner = option.field.partition(".")
-    names = {"policy": "Policy", "webhook": "Webhook"}
+    names = {"policy": "Policy", "webhook": "Webhook", "turn": "Turn"}
     return f"{outer}={names[outer]}({inner}=…)" if inner else outer
 
 

@@ -25,6 +25,7 @@ export default defineConfig({
       '/ca': { target: server },
       '/rtc': { target: server, ws: true },
       '/relay': { target: server, ws: true },
+      '/ice-servers': { target: server },
     },
   },
   test: { environment: 'node', include: ['src/**/*.test.ts', 'src/**/*.test.tsx'] },

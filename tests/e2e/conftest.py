@@ -81,7 +81,7 @@ def start_server(folder: Path, *extra: str, port: int | None = None) -> Server:
     with log.open("ab") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "roomful", "serve", "--dev", "--bind", ",".join(filter(None, ("127.0.0.1", own_address()))),
-             "--port", str(port), "--https-port", str(free_port()), "--rtc-udp-port", str(free_port()), "--rtc-tcp-port", str(free_port()), *extra],
+             "--port", str(port), "--https-port", str(free_port()), "--rtc-udp-port", str(free_port()), "--rtc-tcp-port", str(free_port()), "--turn", "off", *extra],
             stdout=out, stderr=subprocess.STDOUT, env=env,
         )  # fmt: skip
     end = time.monotonic() + 30

@@ -4,6 +4,7 @@ mod events;
 mod fields;
 mod hub;
 mod media;
+mod turn;
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -20,6 +21,8 @@ mod _native {
 
         #[pymodule_export]
         use crate::media::{Engine, EngineError};
+        #[pymodule_export]
+        use crate::turn::Turn;
 
         #[pymodule_init]
         fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -40,7 +40,7 @@ impl Engine {
     }
 }
 
-fn parse(py: Python<'_>, name: &str, texts: &[String]) -> PyResult<Vec<IpAddr>> {
+pub(crate) fn parse(py: Python<'_>, name: &str, texts: &[String]) -> PyResult<Vec<IpAddr>> {
     let one = |text: &String| {
         text.parse()
             .map_err(|_| error(py, "config", &format!("{name}: {text:?} is not an IP address")))
@@ -49,7 +49,7 @@ fn parse(py: Python<'_>, name: &str, texts: &[String]) -> PyResult<Vec<IpAddr>> 
 }
 
 /// The shell's trouble in our words.
-fn failed(py: Python<'_>, failure: &Failure) -> PyErr {
+pub(crate) fn failed(py: Python<'_>, failure: &Failure) -> PyErr {
     error(py, failure.code(), &failure.to_string())
 }
 

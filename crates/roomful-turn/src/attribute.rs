@@ -8,7 +8,7 @@ pub const MESSAGE_INTEGRITY: u16 = 0x0008;
 pub const ERROR_CODE: u16 = 0x0009;
 /// What was not understood.
 pub const UNKNOWN_ATTRIBUTES: u16 = 0x000A;
-/// 0x4000 to 0x4FFF.
+/// 0x4000 to 0x7FFF.
 pub const CHANNEL_NUMBER: u16 = 0x000C;
 /// Seconds.
 pub const LIFETIME: u16 = 0x000D;

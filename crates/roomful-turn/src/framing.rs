@@ -21,14 +21,14 @@ pub enum Frame {
 pub fn frame(bytes: &[u8]) -> Frame {
     let (Some(first), Some(length)) = (bytes.first(), bytes.get(2..4)) else {
         return match bytes.first() {
-            Some(first) if *first >= 0x50 => Frame::Broken,
+            Some(first) if *first >= 0x80 => Frame::Broken,
             _ => Frame::Partial,
         };
     };
     let length = usize::from(u16::from_be_bytes(length.try_into().unwrap_or_default()));
     let (length, taken) = match first {
         0x00..=0x3F if length % 4 == 0 => (20 + length, 20 + length),
-        0x40..=0x4F => (4 + length, (4 + length).next_multiple_of(4)),
+        0x40..=0x7F => (4 + length, (4 + length).next_multiple_of(4)),
         _ => return Frame::Broken,
     };
     if bytes.len() < taken {
@@ -58,7 +58,7 @@ mod tests {
             }
         );
         assert_eq!(frame(&[0, 1, 0, 3]), Frame::Broken);
-        assert_eq!(frame(b"POST"), Frame::Broken);
+        assert_eq!(frame(&[0xC0, 0, 0, 0]), Frame::Broken);
         assert_eq!(frame(&[0x16]), Frame::Partial);
         assert_eq!(frame(&[0x80]), Frame::Broken);
         assert_eq!(frame(&[]), Frame::Partial);

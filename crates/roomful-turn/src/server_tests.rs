@@ -4,6 +4,7 @@ use crate::config::{CHANNEL_MS, MAX_CHANNELS, MAX_PERMISSIONS, PERMISSION_MS};
 use crate::credentials::{long_term_key, password, username, Secrets};
 use crate::filter::Range;
 use crate::limits::Rate;
+use crate::message::Keys;
 use crate::quota::Quotas;
 
 const SECRET: &[u8] = b"north";
@@ -532,7 +533,7 @@ fn quotas_and_bounds_hold() {
         Some(400),
         "bound already"
     );
-    assert_eq!(world.bind(&mut bob, 0x5000, PEER), Some(400));
+    assert_eq!(world.bind(&mut bob, 0x8000, PEER), Some(400));
     assert_eq!(world.bind(&mut bob, 0x3FFF, PEER), Some(400));
 }
 

@@ -119,3 +119,56 @@ class Engine:
 
     def close(self) -> None:
         """Ends all threads and waits for them; the second call does nothing."""
+
+class Turn:
+    """STUN and TURN: one thread, its listeners and the ports it lends. Nothing but the constructor and `close` waits."""
+
+    def __new__(
+        cls,
+        *,
+        secrets: Sequence[bytes],
+        media: Sequence[str] = (),
+        addresses: Sequence[str] = ("0.0.0.0",),
+        announced: Sequence[str] = (),
+        udp_port: int | None = None,
+        tcp_port: int | None = None,
+        tls_port: int | None = None,
+        certificate: str | None = None,
+        private_key: str | None = None,
+        relay_ports: tuple[int, int] = (49152, 65535),
+        realm: str = "roomful",
+        allowed: Sequence[str] = (),
+        refused: Sequence[str] = (),
+        max_allocations: int = 4096,
+        max_per_user: int = 16,
+        max_per_address: int = 1024,
+        bandwidth: int = 8_000_000,
+        strangers: int = 50,
+        bindings: int = 500,
+        portable: bool | None = None,
+    ) -> Turn:
+        """Binds and starts. Raises EngineError (`config`, `port_taken`, `os`).
+
+        secrets: any of them may have made a password (`base64(hmac-sha1(secret, "<unix time>:<user>"))`).
+        media: `address:port` of the engine, which clients may reach whatever else is refused.
+        addresses: IP addresses to bind; `0.0.0.0` and `::` stand for all of the machine's.
+        announced: IP addresses told in place of a lent port's own (NAT 1:1).
+        udp_port, tcp_port, tls_port: None for none, 0 for any free one. TLS needs certificate and private_key, paths of PEM files.
+        relay_ports: first and last port that is lent.
+        allowed, refused: ranges like `10.0.0.0/8` that peers may be in though they are not public, or may not be in at all.
+        max_allocations, max_per_user, max_per_address: 0 for no bound.
+        bandwidth: bytes per second of one allocation, each way; 0 for no bound.
+        strangers, bindings: answers per second to one address before it is proven; 0 for no bound.
+        """
+
+    def ports(self) -> list[tuple[str, str, int]]:
+        """(`udp`, `tcp` or `tls`, address, port) of every listener."""
+
+    def stats(self) -> dict[str, int]:
+        """allocations, relayed, relayed_bytes, refused, dropped, bindings."""
+
+    def is_dead(self) -> bool:
+        """Whether its thread has ended."""
+
+    def close(self) -> None:
+        """Ends the thread and waits for it; the second call does nothing."""

@@ -10,16 +10,19 @@ from uuid import uuid4
 
 from roomful import __version__
 from roomful._native.media import Engine, EngineError
+from roomful.app import turn as app_turn
 from roomful.app.door import Place, hub_of
 from roomful.app.own import Own
 from roomful.app.running import Edge, EdgeMaker, Running, SocketRoute
 from roomful.app.secret_files import Secrets, fresh, kept
 from roomful.auth.grant import Grant, VideoGrant
+from roomful.auth.relay import Relays
 from roomful.auth.token import sign, verify
 from roomful.config.settings import DEV_KEYS, Settings
 from roomful.core.effects import Happening
 from roomful.core.errors import ConfigError
 from roomful.edge.ca import endpoint as ca
+from roomful.edge.ice.endpoint import IceEndpoint
 from roomful.edge.join.endpoint import JoinEndpoint, JoinSettings
 from roomful.edge.livekit import webhooks
 from roomful.edge.livekit.edge import LiveKitEdge
@@ -116,24 +119,38 @@ def start_parts(
     settings: Settings, known: Credentials, hooks: UserHooks, own: Own, place: Place | None = None
 ) -> Running:
     """Everything, running in this event loop; without a place no port but media's is listened on. Raises ConfigError."""
+    native = native_engine(settings)
+    turn, relays = None, None
+    if app_turn.wanted(settings):
+        media = [
+            f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}" for kind, ip, port in native.ports() if kind == "udp"
+        ]
+        try:
+            turn, relays = app_turn.start(settings, app_turn.secret(settings, known.secrets.identity_secret), media)
+        except ConfigError:
+            native.close()
+            raise
     clock = WallClock()
     hub = hub_of(settings, own.paths(), place)
     channels = Channels(hub, own.channels, clock, open_to_all=settings.dev)
     running = Running(
-        native=native_engine(settings),
+        native=native,
         policy=settings.policy,
         clock=clock,
         ids=RandomIds(),
         hooks=hooks,
         hub=hub,
-        edges=edges(settings, known, own, hub, channels),
+        edges=edges(settings, known, own, hub, channels, relays),
         grace_ms=1_000 * settings.drain_s,
+        turn=turn,
     )
     running.start()
     return running
 
 
-def edges(settings: Settings, known: Credentials, own: Own, hub: HubAdapter, channels: Channels) -> list[EdgeMaker]:
+def edges(
+    settings: Settings, known: Credentials, own: Own, hub: HubAdapter, channels: Channels, relays: Relays | None
+) -> list[EdgeMaker]:
     """In order of their routes: a program's own come first, the web app's files take every path that is left."""
 
     def join(directory: Directory) -> Edge:
@@ -167,6 +184,7 @@ def edges(settings: Settings, known: Credentials, own: Own, hub: HubAdapter, cha
             codecs=settings.codecs,
             ping_interval_s=settings.ping_interval_s,
             ping_timeout_s=settings.ping_timeout_s,
+            ice_servers=None if relays is None else relays.ice_servers,
         )
         bounds = Bounds(
             max_message=settings.max_signal_message,
@@ -246,10 +264,16 @@ def edges(settings: Settings, known: Credentials, own: Own, hub: HubAdapter, cha
 
         return Edge(sockets=tuple(SocketRoute(one.path, one.serve, opened=one.opened) for one in spoken), stop=stop)
 
+    def ice(directory: Directory) -> Edge:
+        told = relays or Relays(b"")
+        visitors = settings.turn.visitors or settings.dev
+        edge = IceEndpoint(told, known.keys, directory.clock, origins, visitors_relay=visitors)
+        return Edge(routes=tuple(edge.routes()))
+
     def files(_: Directory) -> Edge:
         return Edge(routes=tuple(web.routes(WEB_APP)))
 
-    return [program, join, trust, livekit, peers, multi, talk, files]
+    return [program, join, trust, livekit, peers, multi, talk, ice, files]
 
 
 def for_tests(data_dir: Path) -> Settings:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, WebSocketRoute
@@ -62,6 +63,12 @@ class Edge:
 EdgeMaker = Callable[[Directory], Edge]
 
 
+class Closing(Protocol):
+    """What runs beside the engine and ends after it."""
+
+    def close(self) -> None: ...
+
+
 class Running:
     """Everything between `start` and `stop`."""
 
@@ -76,8 +83,10 @@ class Running:
         hub: HubAdapter,
         edges: Iterable[EdgeMaker],
         grace_ms: int,
+        turn: Closing | None = None,
     ) -> None:
         """`grace_ms` is how long WebSockets may take to end after clients were told."""
+        self._turn = turn
         self._hooks = hooks
         self._grace_ms = grace_ms
         self._serving: set[asyncio.Task[None]] = set()
@@ -138,3 +147,5 @@ class Running:
             await asyncio.gather(*late, return_exceptions=True)
         await self._hooks.close()
         await self.engine.close()
+        if self._turn is not None:
+            self._turn.close()

@@ -141,10 +141,19 @@ def ports(settings: Settings) -> Iterator[Finding]:
         wanted.append((settings.rtc_tcp_port, "tcp", "media over TCP", "--rtc-tcp-port"))
     for thread in range(settings.threads if settings.rtc_udp_port else 0):
         wanted.append((settings.rtc_udp_port + thread, "udp", f"media, thread {thread}", "--rtc-udp-port"))
+    if settings.turn.enabled and settings.beyond_loopback:
+        turn = settings.turn
+        for number, kind, what, flag in (
+            (turn.udp_port, "udp", "STUN and TURN", "--turn-udp-port"),
+            (turn.tcp_port, "tcp", "TURN", "--turn-tcp-port"),
+            (turn.tls_port, "tcp", "TURN over TLS", "--turn-tls-port"),
+        ):
+            if number is not None:
+                wanted.append((number, kind, what, flag))
     for port, kind, what, flag in wanted:
         if port == 0:
             continue
-        error = _try(settings.media_bind if flag.startswith("--rtc") else settings.bind, port, kind)
+        error = _try(settings.media_bind if flag.startswith(("--rtc", "--turn")) else settings.bind, port, kind)
         if error is None:
             yield Finding(GOOD, f"{kind} {port} is free ({what})")
         else:

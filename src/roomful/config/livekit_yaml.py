@@ -94,10 +94,18 @@ KNOWN: dict[str, tuple[str, Callable[[object], object]]] = {
     "limit.max_room_name_length": ("policy.max_room_name", _bound),
     "limit.max_participant_identity_length": ("policy.max_identity", _bound),
     "limit.max_participant_name_length": ("policy.max_name", _bound),
+    "turn.enabled": ("turn.enabled", values.flag),
+    "turn.domain": ("turn.domain", values.text),
+    "turn.udp_port": ("turn.udp_port", _tcp_port),
+    "turn.tls_port": ("turn.tls_port", _tcp_port),
+    "turn.cert_file": ("turn.certificate", values.path),
+    "turn.key_file": ("turn.private_key", values.path),
+    "turn.relay_range_start": ("turn.relay_first", values.high_port),
+    "turn.relay_range_end": ("turn.relay_last", values.high_port),
     "webhook.urls": ("webhook.urls", values.urls),
     "webhook.api_key": ("webhook.api_key", values.text),
 }
-AGREES: dict[str, object] = {"rtc.use_ice_lite": True, "enable_data_tracks": True, "turn.enabled": False}
+AGREES: dict[str, object] = {"rtc.use_ice_lite": True, "enable_data_tracks": True}
 """Keys whose one value is how things are here anyway: no warning then."""
 _WHOLE = {"keys", "rtc.node_ip", "room.enabled_codecs"}
 """Tables and lists that are read in one piece."""

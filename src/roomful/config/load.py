@@ -12,7 +12,7 @@ from typing import Any
 from roomful.config.livekit_yaml import read_livekit_yaml
 from roomful.config.options import BY_FIELD, BY_KEY, OPTIONS
 from roomful.config.origin import Found, Origin, wrong
-from roomful.config.settings import LOOPBACK, Settings
+from roomful.config.settings import EVERYWHERE, LOOPBACK, Settings
 from roomful.core.errors import ConfigError
 
 FILE = "roomful.toml"
@@ -63,15 +63,20 @@ def load(
 
 
 def _check_ports(settings: Settings, origins: Mapping[str, str]) -> None:
-    """TCP ports are for one thing each."""
-    seen: dict[int, str] = {}
-    for field, name in (("port", "port"), ("https_port", "https-port"), ("rtc_tcp_port", "rtc-tcp-port")):
-        port: int | None = getattr(settings, field)
-        if not port or (field == "https_port" and not settings.beyond_loopback):
+    """TCP ports are for one thing each, where their addresses meet."""
+    seen: list[tuple[int, frozenset[str], str]] = []
+    beyond = ("https_port", "turn.tcp_port", "turn.tls_port")
+    for field in ("port", "https_port", "rtc_tcp_port", "turn.tcp_port", "turn.tls_port"):
+        name = BY_FIELD[field].name
+        outer, dot, inner = field.partition(".")
+        port: int | None = getattr(getattr(settings, outer), inner) if dot else getattr(settings, outer)
+        if not port or (field in beyond and not settings.beyond_loopback) or (dot and not settings.turn.enabled):
             continue
-        if port in seen:
-            raise ConfigError(f"{name} ({origins[field]}): expected another port than that of {seen[port]}, {port}")
-        seen[port] = name
+        places = frozenset(settings.bind if field in ("port", "https_port") else settings.media_bind)
+        for other, where, taken in seen:
+            if other == port and (places & where or set(EVERYWHERE) & (places | where)):
+                raise ConfigError(f"{name} ({origins[field]}): expected another port than that of {taken}, {port}")
+        seen.append((port, places, name))
 
 
 def _put(settings: Settings, field: str, value: Any) -> Settings:

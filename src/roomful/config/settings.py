@@ -44,6 +44,37 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """STUN and TURN, for people whose network lets nothing in. Served when other machines can reach the server."""
+
+    enabled: bool = True
+    domain: str = ""
+    """Name that clients are told; empty for the one they reached the server by."""
+    udp_port: int | None = 3478
+    tcp_port: int | None = 3478
+    tls_port: int | None = 5349
+    """443 gets through the narrowest firewalls. Needs a certificate: the server's own, unless another is given."""
+    certificate: Path | None = None
+    private_key: Path | None = None
+    relay_first: int = 49_152
+    relay_last: int = 65_535
+    """UDP ports that are lent, both included."""
+    realm: str = "roomful"
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Shared with whoever else makes credentials; the first one makes ours. Empty for one that the server keeps."""
+    credentials_ttl_s: int = 6 * 3600
+    allowed_peers: tuple[str, ...] = ()
+    """Ranges that may be relayed to though they are private: `10.0.0.0/8`."""
+    refused_peers: tuple[str, ...] = ()
+    max_allocations: int = 4_096
+    max_per_user: int = 16
+    bandwidth: int = 8_000_000
+    """Bytes per second of one relay, each way; 0 for no bound."""
+    visitors: bool = False
+    """Whether pages get a relay without a join token: for direct calls. Always so in `dev`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Defaults are those of `roomful serve`."""
 
@@ -69,6 +100,7 @@ class Settings:
     codecs: tuple[str, ...] = ("opus", "red", "pcmu", "pcma", "vp8", "h264", "vp9", "av1", "h265")
     policy: Policy = field(default_factory=Policy)
     webhook: Webhook = field(default_factory=Webhook)
+    turn: Turn = field(default_factory=Turn)
     allowed_origins: tuple[str, ...] = ()
     """Whose pages may open WebSockets that ask for no token, beside this server's own: `https://example.org`, or `*`."""
     peerjs_discovery: bool = False

@@ -17,6 +17,8 @@ def shown(settings: Settings, option: Option) -> str:
     value: object = settings
     for part in option.field.split("."):
         value = getattr(value, part)
+    if option.secret and not isinstance(value, Mapping):
+        return "(hidden)" if value else NONE
     match value:
         case None:
             return "off"

@@ -45,6 +45,7 @@ def whole(least: int, most: int, what: str) -> Callable[[object], int]:
 
 
 port = whole(0, 65_535, "a port (0 takes any free one)")
+high_port = whole(1_024, 65_535, "a port")
 seconds = whole(0, 10**9, "seconds")
 size = whole(0, 2**31, "bytes")
 ping = whole(1, 3_600, "seconds")
@@ -61,6 +62,17 @@ def port_or_off(value: object) -> int | None:
         return port(value)
     except ValueError:
         raise ValueError('a port (0 takes any free one), or "off"') from None
+
+
+def networks(value: object) -> tuple[str, ...]:
+    """Ranges such as `10.0.0.0/8`, or single addresses."""
+    found = texts(value)
+    for one in found:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError:
+            raise ValueError(f"ranges such as 10.0.0.0/8; {one!r} is none") from None
+    return found
 
 
 def text(value: object) -> str:

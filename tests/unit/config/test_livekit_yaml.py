@@ -72,7 +72,7 @@ def test_a_livekit_file_is_taken_as_it_is(tmp_path: Path) -> None:
     assert settings.node_ips == ("203.0.113.9",)
     assert got.origins["port"] == f"{file}:1"
     (warning,) = got.warnings
-    for ignored in ("redis", "rtc.congestion_control", "logging.pion_level", "turn.enabled", "limit.num_tracks"):
+    for ignored in ("redis", "rtc.congestion_control", "logging.pion_level", "limit.num_tracks"):
         assert ignored in warning
     assert "use_ice_lite" not in warning and "enable_data_tracks" not in warning
 

@@ -1,7 +1,7 @@
 /** The way into a direct call: signaling over the relay, devices, links. Called by the room page as `join` is. */
 
 import { peerPath } from '../app/route'
-import { ApiError } from '../room/api'
+import { ApiError, requestIceServers } from '../room/api'
 import type { DeviceChoice } from '../room/device'
 import type { Joined } from '../room/join'
 import { watch } from '../stages/watch'
@@ -10,14 +10,18 @@ import { watch } from '../stages/watch'
 export async function joinPeers(room: string, name: string, choice: DeviceChoice): Promise<Joined> {
   if (!('RTCPeerConnection' in window)) throw new ApiError('connect_failed', 'this browser has no WebRTC')
   watch() // before the first connection is made
-  const [{ PeerSession }, { RelaySignaling }] = await Promise.all([import('./session'), import('./relay-signaling')])
+  const [{ PeerSession }, { RelaySignaling }, iceServers] = await Promise.all([
+    import('./session'),
+    import('./relay-signaling'),
+    requestIceServers(),
+  ])
   const session = new PeerSession({
     room,
     path: peerPath(room),
     self: { peer: randomId(), name: name.trim() || 'Guest' },
     choice,
     signaling: new RelaySignaling(location),
-    iceServers: [],
+    iceServers,
   })
   window.__roomful = { peers: session }
   try {

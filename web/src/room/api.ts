@@ -97,6 +97,19 @@ export async function requestInfo(): Promise<ServerInfo> {
   }
 }
 
+/** STUN and TURN for direct calls; none when the server has none, or does not answer: a call on one network needs none. */
+export async function requestIceServers(): Promise<readonly RTCIceServer[]> {
+  const fields = await ask('/ice-servers', { method: 'GET' }).catch(() => null)
+  const servers: unknown = fields?.['iceServers']
+  if (!Array.isArray(servers)) return []
+  return servers.flatMap((one: unknown) => {
+    if (!isFields(one) || !Array.isArray(one['urls'])) return []
+    const urls = one['urls'].filter((url) => typeof url === 'string')
+    const username = string(one, 'username')
+    return urls.length > 0 ? [{ urls, ...(username ? { username, credential: string(one, 'credential') } : {}) }] : []
+  })
+}
+
 /** The address to connect to, for an answer's `url` and the page's own address. */
 export function socketUrl(url: string, page: { protocol: string; host: string }): string {
   return url || `${page.protocol === 'https:' ? 'wss' : 'ws'}://${page.host}`

@@ -27,7 +27,7 @@ from roomful.edge.livekit.outputs import Close, DropOnResume, Output, PreferTcp,
 from roomful.edge.livekit.responses import Responses, leave
 from roomful.edge.livekit.session import Bounds, Session
 from roomful.edge.livekit.tokens import Tokens
-from roomful.edge.livekit.welcome import Welcome
+from roomful.edge.livekit.welcome import Asker, Welcome
 from roomful.edge.socket import Socket, SocketClosed
 from roomful.service.actor import Joined, RoomActor
 from roomful.service.directory import Directory
@@ -176,6 +176,7 @@ class SignalEndpoint:
         permission = joined.participant.permission
         rest = self._welcome.join(
             joined.room,
+            self._asker(socket, entry),
             subscriber_primary=not join.single_transport and entry.client.protocol > 2 and permission.can_subscribe,
             can_publish=permission.can_publish,
         )
@@ -191,6 +192,10 @@ class SignalEndpoint:
             _leave_quietly(actor, joined.participant.sid)
             return
         await self._connection(socket, session, actor, mailbox, entry).run(first)
+
+    def _asker(self, socket: Socket, entry: Entry) -> Asker:
+        now_s = self._directory.clock.now_ms() // 1000
+        return Asker(socket.headers.get("host", ""), entry.join.identity, now_s)
 
     async def _resume(self, socket: Socket, entry: Entry) -> None:
         """Comes back to the same participant; media, if it still flows, goes on."""
@@ -216,7 +221,7 @@ class SignalEndpoint:
             return
         session = self._session(entry, actor, joined)
         first: list[Output] = [
-            Send(self._welcome.reconnect(received)),
+            Send(self._welcome.reconnect(received, self._asker(socket, entry))),
             Send(self._responses.update((joined.participant, *joined.others))),
             *session.tell(RoomChanged(joined.room)),
             Refresh(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from livekit.protocol.models import ClientConfiguration, Codec, ServerInfo
@@ -21,6 +21,19 @@ CODECS = ("opus", "red", "pcmu", "pcma", "vp8", "h264", "vp9", "av1", "h265")
 _AUDIO = frozenset({"opus", "red", "pcmu", "pcma"})
 
 
+IceServersFor = Callable[[str, str, int], Sequence[Mapping[str, object]]]
+"""(Host header, identity, Unix time in s) → `urls`, `username`, `credential` of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who is told where STUN and TURN are."""
+
+    host: str
+    identity: str
+    now_s: int
+
+
 @dataclass(frozen=True, slots=True)
 class Welcome:
     """`codecs` are what may be published, by short name."""
@@ -28,8 +41,8 @@ class Welcome:
     version: str = ""
     """Roomful's own."""
     codecs: tuple[str, ...] = CODECS
-    ice_servers: tuple[Mapping[str, object], ...] = ()
-    """`urls`, `username`, `credential` of each."""
+    ice_servers: IceServersFor | None = None
+    """Without it clients are told of none: they reach the server's media ports by themselves."""
     ping_interval_s: int = 5
     ping_timeout_s: int = 15
     node: str = "roomful"
@@ -44,13 +57,13 @@ class Welcome:
             agent_protocol=AGENT_PROTOCOL,
         )
 
-    def join(self, room: RoomInfo, *, subscriber_primary: bool, can_publish: bool) -> JoinResponse:
+    def join(self, room: RoomInfo, asker: Asker, *, subscriber_primary: bool, can_publish: bool) -> JoinResponse:
         """All but the participants."""
         return JoinResponse(
             room=room_message(room),
             server_version=LIVEKIT_VERSION,
             server_info=self.server_info(),
-            ice_servers=self._ice(),
+            ice_servers=self._ice(asker),
             subscriber_primary=subscriber_primary,
             client_configuration=ClientConfiguration(),
             ping_interval=self.ping_interval_s,
@@ -61,15 +74,16 @@ class Welcome:
             fast_publish=can_publish,
         )
 
-    def reconnect(self, last_received: int) -> bytes:
+    def reconnect(self, last_received: int, asker: Asker) -> bytes:
         """A serialised SignalResponse. The client sends again what reliable data came after `last_received`."""
         response = ReconnectResponse(
-            ice_servers=self._ice(),
+            ice_servers=self._ice(asker),
             client_configuration=ClientConfiguration(),
             server_info=self.server_info(),
             last_message_seq=last_received,
         )
         return SignalResponse(reconnect=response).SerializeToString()
 
-    def _ice(self) -> list[ICEServer]:
-        return [ICEServer(**one) for one in self.ice_servers]  # pyright: ignore[reportArgumentType]
+    def _ice(self, asker: Asker) -> list[ICEServer]:
+        told = self.ice_servers(asker.host, asker.identity, asker.now_s) if self.ice_servers is not None else ()
+        return [ICEServer(**one) for one in told]  # pyright: ignore[reportArgumentType]

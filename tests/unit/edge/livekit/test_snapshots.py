@@ -15,7 +15,7 @@ from roomful.core.track import DataTrack, DataTrackSpec, Layer, Track, TrackCode
 from roomful.edge.livekit.blobs import MAX_BLOBS, MAX_TOTAL, Blobs
 from roomful.edge.livekit.responses import Responses
 from roomful.edge.livekit.snapshots import Snapshots, participant_info, permission_message, permission_of
-from roomful.edge.livekit.welcome import LIVEKIT_VERSION, PROTOCOL, Welcome
+from roomful.edge.livekit.welcome import LIVEKIT_VERSION, PROTOCOL, Asker, Welcome
 
 CAMERA = Track(
     sid="TR_1", kind="video", name="cam", source="camera", muted=False, width=1280, height=720,
@@ -91,7 +91,9 @@ def test_a_snapshot_is_serialised_once_and_forgotten_when_it_leaves() -> None:
 
 def test_a_join_response_of_joined_parts_is_whole() -> None:
     room = RoomInfo("RM_1", "tea", metadata="m", created_at_ms=5_000)
-    rest = Welcome(version="1", codecs=("opus", "vp8")).join(room, subscriber_primary=True, can_publish=True)
+    rest = Welcome(version="1", codecs=("opus", "vp8")).join(
+        room, Asker("h", "ada", 1), subscriber_primary=True, can_publish=True
+    )
     frame = Responses(Snapshots()).join(rest, person("PA_1"), [person("PA_2"), person("PA_3")])
     join = rtc.SignalResponse.FromString(frame).join
     assert (join.room.name, join.participant.sid, [one.sid for one in join.other_participants]) == (

@@ -83,6 +83,17 @@ export function Home(): ReactNode {
               <Icon name="lock" size={16} /> {t.home.privacy}
             </p>
           </form>
+          <a
+            className="fine"
+            href="/p2p"
+            onClick={(event) => {
+              if (event.metaKey || event.ctrlKey || event.shiftKey) return
+              event.preventDefault()
+              go('/p2p')
+            }}
+          >
+            <Icon name="stages" size={16} /> {t.peers.link}
+          </a>
           {recent.length > 0 && (
             <nav className="recent" aria-labelledby="recent">
               <h2 id="recent">{t.home.recent}</h2>

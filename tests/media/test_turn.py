@@ -1,0 +1,226 @@
+"""STUN and TURN judged by code that is not ours: coturn's clients, and browsers behind NATs and firewalls."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nat import SECOND, SERVER, Street, street
+from playwright.async_api import Browser, Page, async_playwright
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
+]
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required", "--ignore-certificate-errors",
+    "--disable-features=WebRtcHideLocalIpsWithMdns", f"--unsafely-treat-insecure-origin-as-secure=http://{SERVER}:7880",
+]  # fmt: skip
+
+
+@pytest.fixture
+def net() -> Iterator[Street]:
+    with street() as made:
+        yield made
+
+
+@contextmanager
+def roomful(net: Street, folder: Path, *options: str, bind: str = SERVER) -> Iterator[Path]:
+    """`roomful serve` in the server's namespace; the log."""
+    log = folder / "server.log"
+    data = {"ROOMFUL_DATA_DIR": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*net.inside(net.server), sys.executable, "-m", "roomful", "serve", "--dev", "--bind", bind,
+             "--turn-allow", "10.213.0.0/24", *options],
+            stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **data},
+        )  # fmt: skip
+    try:
+        end = time.monotonic() + 30
+        while "media ports" not in log.read_text():
+            assert process.poll() is None and time.monotonic() < end, log.read_text()
+            time.sleep(0.1)
+        yield log
+        assert "Traceback" not in log.read_text() and "panicked" not in log.read_text(), log.read_text()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def run(net: Street, namespace: str, *command: str) -> str:
+    done = subprocess.run([*net.inside(namespace), *command], capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout + done.stderr
+
+
+def ice_servers(net: Street, namespace: str) -> list[dict[str, str]]:
+    """What a page of this server is told."""
+    ask = f"http://{SERVER}:7880/ice-servers"
+    code = (
+        "import urllib.request as u;"
+        f"print(u.urlopen(u.Request({ask!r}, headers={{'Sec-Fetch-Site': 'same-origin'}})).read().decode())"
+    )
+    return json.loads(run(net, namespace, sys.executable, "-c", code))["iceServers"]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [[], ["-t"], ["-c"], ["-S", "-t"], ["-s"], ["-y"]],
+    ids=["udp", "tcp", "one-port", "tls", "send-indications", "client-to-client"],
+)
+def test_coturns_client_loses_nothing(net: Street, tmp_path: Path, extra: list[str]) -> None:
+    assert shutil.which("turnutils_uclient"), "Debian's coturn is not installed"
+    home = net.home(1)
+    with roomful(net, tmp_path, "--turn-tls-port", "5349"):
+        relay = ice_servers(net, home)[1]
+        peer = net.add("peer")
+        net.wire(f"{net.tag}street", peer, "eth0", "10.213.0.50")
+        with subprocess.Popen(
+            [*net.inside(peer), "turnutils_peer", "-L", "10.213.0.50"], stdout=subprocess.DEVNULL
+        ) as far:
+            try:
+                port = "5349" if "-S" in extra else "3478"
+                said = run(
+                    net, home, "turnutils_uclient", "-u", str(relay["username"]), "-w", str(relay["credential"]),
+                    "-p", port, "-e", "10.213.0.50", "-n", "60", "-m", "2", "-l", "900", "-z", "10", *extra, SERVER,
+                )  # fmt: skip
+            finally:
+                far.terminate()
+    lost = re.search(r"Total lost packets (\d+) \(([\d.]+)%\)", said)
+    assert lost and int(lost[1]) == 0, said[-3_000:]
+    assert re.search(r"tot_send_msgs=(120|240), tot_recv_msgs=\1", said), said[-3_000:]
+
+
+def test_coturns_stun_client_learns_its_address(net: Street, tmp_path: Path) -> None:
+    home = net.home(1)
+    with roomful(net, tmp_path):
+        said = run(net, home, "turnutils_stunclient", SERVER)
+    assert "10.213.0.11" in said, said
+
+
+def test_a_wrong_password_gets_nothing(net: Street, tmp_path: Path) -> None:
+    home = net.home(1)
+    with roomful(net, tmp_path):
+        relay = ice_servers(net, home)[1]
+        said = run(
+            net, home, "turnutils_uclient", "-u", str(relay["username"]), "-w", "guess", "-e", SERVER, "-n", "1", SERVER
+        )
+    assert "401" in said or "Unauthorized" in said or "error" in said.lower(), said
+
+
+# Browsers
+
+
+@asynccontextmanager
+async def browser(net: Street, namespace: str, folder: Path) -> AsyncIterator[Browser]:
+    """Debian's Chromium, inside a namespace."""
+    wrapper = folder / f"chromium-{namespace}"
+    wrapper.write_text(f'#!/bin/sh\nexec ip netns exec {namespace} {shutil.which("chromium")} "$@"\n')
+    wrapper.chmod(0o755)
+    async with async_playwright() as playwright:
+        made = await playwright.chromium.launch(executable_path=str(wrapper), args=FLAGS)
+        try:
+            yield made
+        finally:
+            await made.close()
+
+
+async def visit(browser: Browser, url: str) -> Page:
+    context = await browser.new_context(permissions=["camera", "microphone"], locale="en-US", ignore_https_errors=True)
+    page = await context.new_page()
+    await page.goto(url)
+    return page
+
+
+# Of each connection: what is decoded, and what the pair in use is made of.
+PATHS = """(async () => {
+  const session = window.__roomful?.peers;
+  const room = window.__roomful?.room;
+  const all = session ? [...session.peers.values()].map(one => one.link.connection)
+    : room ? [room.engine.pcManager.publisher._pc ?? room.engine.pcManager.publisher.pc] : [];
+  const out = [];
+  for (const connection of all.filter(Boolean)) {
+    const stats = await connection.getStats();
+    const found = { state: connection.connectionState, frames: 0, local: '', over: '', remote: '' };
+    for (const one of stats.values()) {
+      if (one.type === 'inbound-rtp' && one.kind === 'video') found.frames += one.framesDecoded ?? 0;
+      if (one.type === 'candidate-pair' && one.nominated && one.state === 'succeeded') {
+        const local = stats.get(one.localCandidateId);
+        found.local = local?.candidateType; found.over = local?.relayProtocol ?? local?.protocol;
+        found.remote = stats.get(one.remoteCandidateId)?.candidateType;
+      }
+    }
+    out.push(found);
+  }
+  return out;
+})()"""
+
+
+async def flows(page: Page, within_s: float = 40) -> dict[str, Any]:
+    """The first connection that decodes pictures."""
+    end = time.monotonic() + within_s
+    seen: list[dict[str, Any]] = []
+    while time.monotonic() < end:
+        seen = await page.evaluate(PATHS)
+        for one in seen:
+            if one["state"] == "connected" and one["frames"] > 5:
+                return one
+        await asyncio.sleep(0.3)
+    raise AssertionError(f"no picture: {seen}")
+
+
+@pytest.mark.e2e
+@pytest.mark.asyncio
+async def test_two_browsers_behind_symmetric_nats_reach_each_other(net: Street, tmp_path: Path) -> None:
+    one, two = net.home(1), net.home(2)
+    with roomful(net, tmp_path):
+        async with browser(net, one, tmp_path) as ada, browser(net, two, tmp_path) as bob:
+            first = await visit(ada, f"http://{SERVER}:7880/p2p/nat?name=Ada&join=1")
+            second = await visit(bob, f"http://{SERVER}:7880/p2p/nat?name=Bob&join=1")
+            seen = [await flows(first), await flows(second)]
+    # At least one end sends through a port that was lent to it, and the other sends to that port.
+    assert any(path["local"] == "relay" or path["remote"] == "relay" for path in seen), seen
+
+
+@pytest.mark.e2e
+@pytest.mark.asyncio
+async def test_tcp_443_alone_is_enough(net: Street, tmp_path: Path) -> None:
+    home = net.home(1)
+    net.rules(
+        home,
+        """
+        table ip filter {
+          chain output {
+            type filter hook output priority 0; policy drop;
+            oifname "lo" accept
+            tcp dport 443 accept
+          }
+        }
+        """,
+    )
+    street_side = net.home(2)
+    options = (
+        "--https-port", "443", "--rtc-bind", SECOND, "--turn-tls-port", "443", "--turn-domain", SECOND,
+    )  # fmt: skip
+    with roomful(net, tmp_path, *options):
+        async with browser(net, home, tmp_path) as ada, browser(net, street_side, tmp_path) as bob:
+            far = await visit(bob, f"http://{SERVER}:7880/?room=narrow&name=Bob&join=1")
+            near = await visit(ada, f"https://{SERVER}/?room=narrow&name=Ada&join=1")
+            path = await flows(near)
+            await flows(far)
+    assert (path["local"], path["over"]) == ("relay", "tls"), path
