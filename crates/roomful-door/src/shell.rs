@@ -357,9 +357,10 @@ impl Shell {
         for (index, connection) in &mut self.floor.connections {
             // At different times, so that not all come back at once. Others end as they would have, or are cut at the end.
             let jitter = self.random.hash_one((index, now)) % (grace_ms + 1);
-            match connection.phase {
+            match &connection.phase {
                 Phase::Open => connection.deadline_ms = now + jitter,
                 Phase::Head(_) | Phase::Asked { .. } => connection.deadline_ms = now,
+                Phase::Spliced(splice) if splice.is_answered() => connection.deadline_ms = now,
                 _ => {}
             }
         }

@@ -55,6 +55,11 @@ impl Splice {
         !self.to_backend.is_empty() || !to_client.is_empty() || self.client_ended || self.backend_ended
     }
 
+    /// The server behind has ended, and the client has all of it and knows.
+    pub fn is_answered(&self) -> bool {
+        self.backend_ended && self.client_told
+    }
+
     /// Moves what can be moved. Returns whether anything was, and what is to come. An error is the end of both.
     pub fn pump(
         &mut self,

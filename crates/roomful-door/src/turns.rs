@@ -320,12 +320,15 @@ impl Shell {
             self.remove(index, 0, "");
             return;
         };
+        // When the door closes, a client that could say more is not waited for.
+        let over = self.leaving.is_some() && splice.is_answered();
         if !splice.is_stuck(&connection.output) {
             connection.deadline_ms = 0;
         } else if moved || connection.deadline_ms == 0 {
             connection.deadline_ms = now + STUCK_MS;
         }
         match flow {
+            Flow::Waits | Flow::More if over => self.remove(index, 0, ""),
             Flow::Waits => {}
             Flow::More => self.floor.mark_ready(index),
             Flow::Done => self.remove(index, 0, ""),

@@ -165,6 +165,35 @@ fn without_a_server_behind_the_client_is_told_to_try_again() {
 }
 
 #[test]
+fn a_door_that_closes_waits_for_the_server_behind_and_not_for_its_clients() {
+    let folder = Folder::new("close");
+    let listener = backend(&folder);
+    let server = Server::start(folder.config());
+    let mut clients: Vec<_> = (0..2).map(|_| connect(server.address())).collect();
+    let mut behind: Vec<_> = clients
+        .iter_mut()
+        .map(|client| {
+            client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+            take(&listener).0
+        })
+        .collect();
+    // One has been answered before, one is while the door closes.
+    drop(behind.pop());
+    let door = server.door.clone();
+    let closing = std::thread::spawn(move || door.close(3_600_000));
+    while TcpStream::connect(server.address()).is_ok() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(!server.door.is_dead());
+    behind[0].write_all(b"answer").unwrap();
+    drop(behind);
+    closing.join().unwrap();
+    let mut got = vec![];
+    clients[0].read_to_end(&mut got).unwrap();
+    assert_eq!(got, b"answer");
+}
+
+#[test]
 fn one_that_is_passed_on_counts_twice() {
     let folder = Folder::new("twice");
     let listener = backend(&folder);

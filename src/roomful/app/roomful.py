@@ -268,11 +268,9 @@ class Roomful:
     async def stop(self) -> None:
         """Clients are told, then all ends."""
         running, self._running = self._running, None
-        if running is not None:
-            await running.stop()
         listener, self._listener = self._listener, None
-        if listener is not None:
-            await listener.stop()
+        # Together: the door waits for HTTP that is under way, and only uvicorn knows which connections idle.
+        await asyncio.gather(*(part.stop() for part in (running, listener) if part is not None))
         place, self._place = self._place, None
         if place is not None:
             remove_backend(place.backend)
