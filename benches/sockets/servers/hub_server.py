@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import deque
 from typing import Any
 
 from roomful._native.hub import Hub
@@ -20,16 +21,20 @@ class Server:
         )  # fmt: skip
         self.hub.send("accept_rule", {"path": "/echo", "speech": "echo"})
         self.hub.send("accept_rule", {"path": "/relay", "speech": "relay"})
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.connections: dict[int, Connection] = {}
         self.orders: list[tuple[str, dict[str, Any]]] = []
+        self.loop = asyncio.get_running_loop()
 
     def drain(self) -> None:
         for name, fields in self.hub.drain():
             match name:
                 case "message":
-                    self.start(self.answer(fields))
+                    self.connections[fields["connection"]].put(fields["message"])
                 case "opened" if not fields["accepted"]:
-                    self.start(self.welcome(fields))
+                    self.connections[fields["connection"]] = Connection(self, fields["connection"])
+                case "closed":
+                    if connection := self.connections.pop(fields["connection"], None):
+                        connection.task.cancel()
                 case "join_asked":
                     self.order("decide", {"ask": fields["ask"], "allow": True})
                 case _:
@@ -37,28 +42,49 @@ class Server:
 
     def order(self, name: str, fields: dict[str, Any]) -> None:
         if not self.orders:
-            asyncio.get_running_loop().call_soon(self.flush)
+            self.loop.call_soon(self.flush)
         self.orders.append((name, fields))
 
     def flush(self) -> None:
         orders, self.orders = self.orders, []
         self.hub.send_all(orders)
 
-    def start(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
 
-    async def welcome(self, opened: dict[str, Any]) -> None:
-        self.order("accept", {"connection": opened["connection"], "speech": "raw"})
+class Connection:
+    """A task for each connection, so that its messages are handled in order."""
 
-    async def answer(self, said: dict[str, Any]) -> None:
-        self.order("send", {"to": [said["connection"]], "message": said["message"]})
+    def __init__(self, server: Server, number: int) -> None:
+        self.server = server
+        self.number = number
+        self.waiting: deque[str | bytes] = deque()
+        self.more: asyncio.Future[None] | None = None
+        self.task = asyncio.create_task(self.run())
+
+    def put(self, message: str | bytes) -> None:
+        self.waiting.append(message)
+        if self.more is not None and not self.more.done():
+            self.more.set_result(None)
+
+    async def run(self) -> None:
+        await self.connect()
+        self.server.order("accept", {"connection": self.number, "speech": "raw"})
+        while True:
+            while self.waiting:
+                await self.message(self.waiting.popleft())
+            self.more = self.server.loop.create_future()
+            await self.more
+
+    async def connect(self) -> None:
+        """The async hook of a handshake: says yes."""
+
+    async def message(self, message: str | bytes) -> None:
+        """The async hook of a message: echoes."""
+        self.server.order("send", {"to": [self.number], "message": message})
 
 
 async def main() -> None:
     server = Server(int(sys.argv[1]))
-    asyncio.get_running_loop().add_reader(server.hub.fileno(), server.drain)
+    server.loop.add_reader(server.hub.fileno(), server.drain)
     await asyncio.Event().wait()
 
 
