@@ -5,7 +5,8 @@ per second of the server's own CPU time (utime and stime), so that neither the c
 not installed is left out and said so: `npm ci` in `web/` brings `ws`, `pip install picows uvloop` the rest.
 
 The hub relays its JSON protocol, the others bare messages by path. In each room one member speaks, and again when all have heard it;
-where several speak at once the hub also gains from writing together what waits for a receiver.
+where several speak at once the hub also gains from writing together what waits for a receiver. `hub` is the hub with a minimum of Python around it, `roomful` a program on our own
+API.
 """
 
 from __future__ import annotations
@@ -63,12 +64,12 @@ def rows(quick: bool) -> list[Work]:
     many = ("--connections", crowd)
     return [
         Work("echo", ("echo", *many), 1.4),
-        Work("echo, async Python hook", ("echo", *many, "--path", "/hook"), 1.2, ("hub",), "echo"),
+        Work("echo, async Python hook", ("echo", *many, "--path", "/hook"), 1.2, ("hub", "roomful"), "echo"),
         Work("relay, rooms of 10", ("relay", *many, "--room", "10"), 1.4),
         Work("relay, rooms of 200", ("relay", *many, "--room", "200"), 1.4),
         Work("relay, rooms of 200, 20 speak at once", ("relay", *many, "--room", "200", "--speakers", "20")),
         Work("handshakes", ("handshakes", "--connections", "50"), 2.5),
-        Work("handshakes, async Python hook", ("handshakes", "--connections", "50", "--path", "/asked"), 1.2, ("hub",),
+        Work("handshakes, async Python hook", ("handshakes", "--connections", "50", "--path", "/hook"), 1.2, ("hub", "roomful"),
              "handshakes"),
         Work("idle", ("idle", "--connections", "1000" if quick else "10000")),
     ]  # fmt: skip
@@ -79,6 +80,7 @@ def servers() -> list[Server]:
     have = importlib.util.find_spec
     return [
         Server("hub", (sys.executable, str(SERVERS / "hub_server.py"))),
+        Server("roomful", (sys.executable, str(SERVERS / "roomful_server.py"))),
         Server(
             "ws", ("node", str(SERVERS / "ws.cjs"), "{port}", str(ws)),
             "" if ws and shutil.which("node") else "node or web/node_modules/ws is not there",
@@ -164,7 +166,7 @@ def show(work: Work, server: Server, lines: list[dict[str, Any]], best: dict[tup
     share = median(line["server_cpu_s"] / line["seconds"] for line in lines)
     note = ""
     reference = best.get((work.like or work.name, "ws"))
-    if reference and server.name == "hub":
+    if reference and server.name in ("hub", "roomful"):
         note = f"   {rate / reference:.2f} × ws" + (f" (mark {work.mark})" if work.mark else "")
     spread = " ".join(f"{one:,.0f}" for one in rates)
     print(f"  {server.name:<10} {rate:>9,.0f} per CPU-second   ({spread}; {share:.2f} of a core){note}", flush=True)
@@ -197,7 +199,8 @@ def main() -> int:
         if server.missing:
             print(f"{server.name} is left out: {server.missing}")
     # The others first, so that the hub's rows can say how they compare.
-    chosen = [one for one in (*chosen[1:], *chosen[:1]) if not one.missing]
+    ours = ("hub", "roomful")
+    chosen = [one for one in sorted(chosen, key=lambda one: one.name in ours) if not one.missing]
     seconds, windows = ("1", "2") if arguments.quick else ("3", "3")
     best: dict[tuple[str, str], float] = {}
     for work in rows(arguments.quick):
@@ -205,7 +208,7 @@ def main() -> int:
             continue
         print(work.name)
         for server in chosen:
-            if not work.only or server.name in work.only:
+            if server.name in work.only if work.only else server.name != "roomful":
                 show(work, server, measure(work, server, seconds, windows), best)
     return 0
 

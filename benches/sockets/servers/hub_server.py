@@ -1,4 +1,4 @@
-"""Roomful's hub with nothing around it: /echo and /relay are let in by rule, /asked by Python, /hook echoes in an async handler.
+"""Roomful's hub with nothing around it: /echo and /relay are let in by rule, /hook by an async handler that also echoes.
 
 Called by benches/ws.py with a port. Joins are always Python's to decide; here it always says yes.
 """
@@ -16,7 +16,7 @@ from roomful._native.hub import Hub
 class Server:
     def __init__(self, port: int) -> None:
         self.hub = Hub(
-            addresses=["127.0.0.1"], port=port, paths=["/echo", "/relay", "/asked", "/hook"], rate=(0, 0),
+            addresses=["127.0.0.1"], port=port, paths=["/echo", "/relay", "/hook"], rate=(0, 0),
             max_connections=200_000,
         )  # fmt: skip
         self.hub.send("accept_rule", {"path": "/echo", "speech": "echo"})

@@ -152,6 +152,7 @@ impl Hub {
         sink: &mut dyn Sink,
     ) {
         self.stats.received += 1;
+        let most = self.config.max_message;
         let Some(talker) = self.talker(connection) else {
             return;
         };
@@ -168,6 +169,10 @@ impl Hub {
                 self.stats.delivered += 1;
                 return sink.deliver(&[connection], None, &message, OnSlow::Close);
             }
+        }
+        if message.payload.len() > most && connection.is_foreign() {
+            // The door does this for its own.
+            return self.close(connection, 1009, "too_long", sink);
         }
         let said = dialect::read(speech, &message);
         let (id, tokens) = match &said {

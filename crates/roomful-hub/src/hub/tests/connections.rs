@@ -205,9 +205,15 @@ fn foreign_connections_are_like_others() {
     assert!(world.heard(1)[0].contains("\"data\":1"));
     world.say(1, r#"{"type":"publish","channel":"c","data":2}"#);
     assert!(world.heard(foreign.0)[0].contains("\"data\":2"));
+    world.order(Command::Feed {
+        connection: foreign,
+        message: Message::text(format!("\"{}\"", "x".repeat(65_536))),
+    });
+    assert_eq!(world.sink.closed, [(foreign.0, 1009, "too_long".to_owned())]);
+    assert!(world.heard(1)[0].contains("member_left"));
     world.order(Command::Gone {
         connection: foreign,
-        code: 1000,
+        code: 1009,
     });
-    assert!(world.heard(1)[0].contains("member_left"));
+    assert_eq!(world.hub.stats().connections, 1);
 }
