@@ -5,49 +5,21 @@
     clippy::panic,
     clippy::indexing_slicing
 )]
+#[path = "../../roomful-rtc/tests/support/counting.rs"]
+mod counting;
 mod support;
 #[path = "support/svc.rs"]
 mod svc;
 
+use counting::allocations;
 use roomful_rtc::rtp::extension::{Block, Extension};
 use roomful_rtc::rtp::NewHeader;
 use roomful_rtc::transport::{Path, Protocol};
 use roomful_sfu::command::{Command, Kind, TrackCodec, TrackSpec, ViewSettings};
 use roomful_sfu::egress::Egress;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Duration;
 use support::{id, ids, video_of, World};
 use svc::{Encoder, Mode};
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: every call is handed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are the same.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn allocations(work: impl FnOnce()) -> usize {
-    let before = COUNT.get();
-    work();
-    COUNT.get() - before
-}
 
 /// Counts datagrams, and keeps none.
 struct Sink {

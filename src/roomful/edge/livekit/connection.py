@@ -7,6 +7,7 @@ overtakes the news it speaks of.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import assert_never
@@ -38,7 +39,8 @@ log = logging.getLogger("roomful.livekit")
 
 SEND_S = 20.0
 """How long one frame may wait for a reader that does not read."""
-TICK_S = 1.0
+LONGEST_S = 30.0
+"""How long a session is not looked at: its clock may jump."""
 
 
 class Connection:
@@ -64,6 +66,8 @@ class Connection:
         self._remember = remember
         self._writing = asyncio.Lock()
         self._over = asyncio.Event()
+        self._sooner = asyncio.Event()
+        self._tick_at_ms = 0
 
     async def run(self, first: Sequence[Output]) -> None:
         """Returns when the connection has ended. The participant then stays for a while, unless it has left."""
@@ -109,6 +113,8 @@ class Connection:
             now_ms = self._clock.now_ms()
             if not await self._carry_out(self._session.handle(frame, now_ms)):
                 return
+            if self._session.next_tick_ms() < self._tick_at_ms:
+                self._sooner.set()
             # Also without a wait, others have their turn between two messages that were there already.
             await asyncio.sleep(pace.wait_ms(now_ms) / 1000)
 
@@ -119,8 +125,14 @@ class Connection:
                     return
 
     async def _tick(self) -> None:
+        # Only when there is something to do: thousands of idle people shall cost nothing.
         while True:
-            await asyncio.sleep(TICK_S)
+            self._tick_at_ms = self._session.next_tick_ms()
+            wait_s = (self._tick_at_ms - self._clock.now_ms()) / 1000
+            self._sooner.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(max(wait_s, 0.001), LONGEST_S)):
+                    await self._sooner.wait()
             if not await self._carry_out(self._session.tick(self._clock.now_ms())):
                 return
 

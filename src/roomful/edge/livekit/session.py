@@ -395,8 +395,16 @@ class Session:
 
     # Time passes
 
+    def next_tick_ms(self) -> int:
+        """When `tick` has something to do, unless something is heard before. Ask again after each `handle`."""
+        due = [one for one, _ in self._scheduled]
+        due.append(self._refreshed_ms + REFRESH_MS)
+        if self._pings:
+            due.append(self._heard_ms + self._bounds.ping_timeout_ms + 1)
+        return min(due)
+
     def tick(self, now_ms: int) -> list[Output]:
-        """About once a second."""
+        """At `next_tick_ms`, or whenever."""
         out: list[Output] = [post for due, post in self._scheduled if due <= now_ms]
         self._scheduled = [one for one in self._scheduled if one[0] > now_ms]
         if self._pings and now_ms - self._heard_ms > self._bounds.ping_timeout_ms:

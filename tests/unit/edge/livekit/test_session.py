@@ -156,12 +156,14 @@ def test_a_client_that_pinged_and_falls_silent_is_gone() -> None:
     session = a_session(bounds=Bounds(ping_timeout_ms=30_000))
     assert session.tick(40_000) == []
     ask(session, 40_000, ping=1)
+    assert session.next_tick_ms() == 70_001
     assert session.tick(70_000) == []
     assert session.tick(70_001) == [Close("ping timeout")]
 
 
 def test_tokens_are_refreshed_by_time_and_by_change() -> None:
     session = a_session()
+    assert session.next_tick_ms() == REFRESH_MS
     assert session.tick(REFRESH_MS - 1) == []
     assert session.tick(REFRESH_MS) == [Refresh()]
     assert session.tick(REFRESH_MS + 1) == []
@@ -227,6 +229,7 @@ def test_every_simulated_scenario() -> None:
     session = a_session()
     speaking = ask(session, 0, simulate=rtc.SimulateScenario(speaker_update=2))
     assert speaking == [Post(commands.Speaking((("PA_me", 0.9, True),)))]
+    assert session.next_tick_ms() == 2_000
     assert session.tick(1_999) == []
     assert session.tick(2_000) == [Post(commands.Speaking((("PA_me", 0.0, False),)))]
     assert session.tick(2_001) == []
