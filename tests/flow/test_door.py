@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from roomful import Roomful
+from roomful.config.settings import Turn
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 
@@ -84,3 +90,25 @@ def test_without_descriptors_the_rest_wait_and_nothing_spins(server: subprocess.
     assert is_answered(waiting[0], 10), "who waited is let in when there is room"
     for one in (friend, *waiting):
         one.close()
+
+
+def test_a_certificate_is_renewed_while_the_server_runs(tmp_path: Path) -> None:
+    asyncio.run(_renewed(tmp_path))
+
+
+async def _renewed(data: Path) -> None:
+    server = Roomful(
+        bind=("0.0.0.0",), port=0, https_port=0, rtc_udp_port=0, rtc_tcp_port=0, data_dir=data, turn=Turn(enabled=False)
+    )
+    await server.start()
+    try:
+        where = ("127.0.0.1", server.https_port or 0)
+        first = await asyncio.to_thread(ssl.get_server_certificate, where)
+        server.renew_certificate()
+        assert await asyncio.to_thread(ssl.get_server_certificate, where) == first, "it still holds"
+        data.joinpath("https", "leaf.pem").unlink()
+        server.renew_certificate()
+        second = await asyncio.to_thread(ssl.get_server_certificate, where)
+        assert second != first
+    finally:
+        await server.stop()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roomful._native.hub import FOREIGN, Hub, HubError
+from roomful.app.descriptors import connections
 from roomful.app.listen import addresses_of, bind
 from roomful.config.settings import Settings
 from roomful.core.errors import ConfigError
@@ -67,6 +68,7 @@ def hub_of(settings: Settings, own: Iterable[str], place: Place | None) -> HubAd
             backend=str(place.backend),
             open_paths=tuple(dict.fromkeys((*own, *PATHS))),
             hook_deadline_ms=deadline_ms,
+            max_connections=connections(),
         ),
         foreign=FOREIGN,
     )

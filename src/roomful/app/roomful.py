@@ -25,7 +25,7 @@ from roomful.app.running import Running
 from roomful.app.spliced import bind_private
 from roomful.config.settings import Settings
 from roomful.core.commands import Leave
-from roomful.core.errors import NotFound
+from roomful.core.errors import ConfigError, NotFound
 from roomful.core.events import LeaveReason
 from roomful.core.participant import Participant
 from roomful.edge.livekit.data_message import decode, encode
@@ -253,6 +253,19 @@ class Roomful:
         names = certified_names(self.settings.bind)
         self.https_host = f"[{names[0]}]" if ":" in names[0] else names[0]
         return certificates(self.settings.data_dir, names, datetime.now(UTC)).chain
+
+    def renew_certificate(self) -> None:
+        """Makes a certificate anew if the old one grows old or this machine's addresses have changed, and serves what lies in
+        its file, for connections from now on. Does nothing without https. Raises ConfigError (`data_dir`), and keeps the old one.
+        """
+        running, place = self._running, self._place
+        if running is None or place is None or place.certificate is None:
+            return
+        self._certify()
+        try:
+            running.hub.reload()
+        except RuntimeError as error:
+            raise ConfigError(f"the certificate was not read again: {error}") from None
 
     @property
     def port(self) -> int:

@@ -10,10 +10,12 @@ from collections.abc import Callable
 
 from roomful.app.descriptors import raise_limit
 from roomful.app.roomful import Roomful
+from roomful.core.errors import ConfigError
 
 log = logging.getLogger("roomful")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+RENEW = getattr(signal, "SIGHUP", None)
 
 
 async def serve(server: Roomful, *, ready: Callable[[Roomful], None] | None = None) -> int:
@@ -28,6 +30,16 @@ async def serve(server: Roomful, *, ready: Callable[[Roomful], None] | None = No
             main.cancel()
         stop.set()
 
+    def renew() -> None:
+        try:
+            server.renew_certificate()
+        except ConfigError as error:
+            log.error("%s", error)
+
+    with contextlib.suppress(NotImplementedError):
+        # As servers are told, by custom, to read their files again. Windows has no such signal.
+        if RENEW is not None:
+            loop.add_signal_handler(RENEW, renew)
     for one in SIGNALS:
         # Not every platform's loop takes signal handlers; there KeyboardInterrupt ends it.
         with contextlib.suppress(NotImplementedError):

@@ -88,6 +88,10 @@ class HubAdapter:
         """(`plain` or `tls`, address, port) of every listener."""
         return tuple(self._native.ports())
 
+    def reload(self) -> None:
+        """New TLS connections get the certificate that lies in its file now. Raises RuntimeError, and keeps the old one."""
+        self._native.reload()
+
     async def shut(self, grace_ms: int = 0) -> None:
         """Clients are told 1012 within `grace_ms`, then the hub's thread ends."""
         if not self._dead:

@@ -33,6 +33,9 @@ class Native:
     def ports(self) -> list[tuple[str, str, int]]:
         return [("plain", "127.0.0.1", 1)]
 
+    def reload(self) -> None:
+        self.reloaded = True
+
     def send(self, command: str, fields: Mapping[str, Any]) -> None:
         if self.broken:
             raise RuntimeError("a thread panicked")
