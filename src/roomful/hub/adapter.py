@@ -34,8 +34,8 @@ class HubAdapter:
         self._pending: set[int] = set()
         """Handshakes that wait for an answer."""
         self._listeners: dict[int, Listener] = {}
-        self._same: tuple[list[int], str | bytes, str] | None = None
-        """Who is to be sent what was sent last."""
+        self._sends: list[tuple[list[int], str | bytes, str]] = []
+        """Who is to be sent what, once this turn of the loop is over."""
         self._numbers = count(foreign + 1)
         self._asked: Callable[[Asked], None] | None = None
         self._leave: Callable[[int, str], None] | None = None
@@ -134,21 +134,33 @@ class HubAdapter:
         """The same message to one after the other, within a turn of the loop, becomes one call: a room's news, which each
         session sends for itself, is framed once for all.
         """
-        if self._same is not None:
-            receivers, same, how = self._same
+        if self._sends:
+            receivers, same, how = self._sends[-1]
             if how == slow and same == message and type(same) is type(message):
                 receivers.extend(to)
                 return
-            self._flush()
         elif self._loop is not None:
             self._loop.call_soon(self._flush)
-        self._same = (list(to), message, slow)
+        self._sends.append((list(to), message, slow))
 
     def _flush(self) -> None:
-        if self._same is not None:
-            receivers, message, slow = self._same
-            self._same = None
-            self._command("send", {"to": receivers, "message": message, "slow": slow})
+        if not self._sends:
+            return
+        sends = [("send", {"to": to, "message": text, "slow": slow}) for to, text, slow in self._sends]
+        self._sends = []
+        if self._dead:
+            return
+        try:
+            self._native.send_all(sends)
+        except RuntimeError as error:
+            self._die(str(error))
+        except (TypeError, ValueError):
+            # One is no message (a lone surrogate is not UTF-8); the others' are.
+            for command, fields in sends:
+                try:
+                    self._command(command, fields)
+                except (TypeError, ValueError):
+                    log.exception("this cannot be sent")
 
     def close(self, connection: int, code: int = 1000, reason: str = "") -> None:
         self._send("close", {"connection": connection, "code": code, "reason": reason})

@@ -17,6 +17,10 @@ class NativeHub(Protocol):
         """One command by its name. Raises RuntimeError when the hub is dead, ValueError or TypeError when it is malformed."""
         ...
 
+    def send_all(self, commands: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Commands, in order, for less than one by one. Raises as `send`, and then takes none."""
+        ...
+
     def drain(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """All events since the last call, in order. Raises RuntimeError when the hub is dead."""
         ...

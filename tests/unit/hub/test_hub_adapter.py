@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -16,6 +16,8 @@ from roomful.hub.adapter import HubAdapter
 from roomful.ports import Asked, ChannelRules, Opening, Verdict
 
 FOREIGN = 1 << 62
+BAD = "\ud800"
+"""A lone surrogate."""
 
 
 class Native:
@@ -39,7 +41,15 @@ class Native:
     def send(self, command: str, fields: Mapping[str, Any]) -> None:
         if self.broken:
             raise RuntimeError("a thread panicked")
+        if fields.get("message") == BAD:
+            raise ValueError("message is not UTF-8")
         self.sent.append((command, fields))
+
+    def send_all(self, commands: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        if any(fields.get("message") == BAD for _, fields in commands):
+            raise ValueError("message is not UTF-8")
+        for command, fields in commands:
+            self.send(command, fields)
 
     def drain(self) -> list[tuple[str, Mapping[str, Any]]]:
         if self.broken:
@@ -129,6 +139,17 @@ def test_who_left_before_the_answer_is_told_at_once() -> None:
         assert not [one for one in native.sent if one[0] == "accept"]
 
     run(body)
+
+
+def test_what_is_no_message_keeps_no_other_from_being_sent(caplog: pytest.LogCaptureFixture) -> None:
+    async def body(native: Native, hub: HubAdapter) -> None:
+        for message in ("a", BAD, "b"):
+            hub.send([1], message)
+        await asyncio.sleep(0)
+        assert [fields["message"] for _, fields in native.sent] == ["a", "b"]
+
+    run(body)
+    assert "cannot be sent" in caplog.text
 
 
 def test_one_message_to_many_within_a_turn_is_one_call_and_keeps_the_order() -> None:
