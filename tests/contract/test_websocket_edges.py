@@ -6,8 +6,9 @@ Parametrised over the edges; a new edge adds one `Edge` to `EDGES`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from itertools import count
@@ -101,6 +102,67 @@ async def echo_works(base: str) -> None:
         assert await client.recv() == "You said: hello"
 
 
+BIG = "x" * 60_000
+MANY = 390
+"""Of `BIG`: more than the kernel holds for a connection, and no flood yet."""
+
+
+async def pour(slow: ClientConnection, sender: ClientConnection, message: Callable[[int], str]) -> int:
+    """`sender` says much that `slow` is told and does not read; how the server ends that."""
+    slow.transport.pause_reading()
+    # Who sends to itself is not read any more once it is too slow.
+    with contextlib.suppress(TimeoutError, ConnectionClosed):
+        async with asyncio.timeout(4):
+            for number in range(MANY):
+                await sender.send(message(number))
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.5)
+    slow.transport.resume_reading()
+    return await closed(slow)
+
+
+async def peerjs_starves(base: str) -> int:
+    async with (
+        connect(f"{base}/peerjs?key=peerjs&id=slow&token=t") as slow,
+        connect(f"{base}/peerjs?key=peerjs&id=quick&token=t") as quick,
+    ):
+        await peerjs_ready(slow)
+        await peerjs_ready(quick)
+        return await pour(slow, quick, lambda _: json.dumps({"type": "OFFER", "dst": "slow", "payload": BIG}))
+
+
+async def socketio_starves(base: str) -> int:
+    async with (
+        connect(f"{base}/socket.io/?EIO=4&transport=websocket&userid=slow") as slow,
+        connect(f"{base}/socket.io/?EIO=4&transport=websocket&userid=quick") as quick,
+    ):
+        await socketio_ready(slow)
+        await socketio_ready(quick)
+        said = json.dumps(["RTCMultiConnection-Message", {"remoteUserId": "slow", "message": {"x": BIG}}])
+        return await pour(slow, quick, lambda _: f"42{said}")
+
+
+async def relay_starves(base: str) -> int:
+    async with connect(f"{base}/relay") as slow, connect(f"{base}/relay") as quick:
+        for client in (slow, quick):
+            await relay_ready(client)
+            await client.send(json.dumps({"type": "join", "id": 1, "channel": "starve"}))
+            assert json.loads(await client.recv())["type"] == "joined"
+        return await pour(slow, quick, lambda _: json.dumps({"type": "publish", "channel": "starve", "data": BIG}))
+
+
+async def muaz_starves(base: str) -> int:
+    async with connect(f"{base}/muaz") as slow, connect(f"{base}/muaz") as quick:
+        for client in (slow, quick):
+            await client.send(json.dumps({"open": True, "channel": "starve"}))
+        return await pour(slow, quick, lambda _: json.dumps({"data": BIG, "channel": "starve"}))
+
+
+async def echo_starves(base: str) -> int:
+    async with connect(f"{base}/echo") as slow:
+        return await pour(slow, slow, lambda _: BIG)
+
+
 async def at_once(client: ClientConnection) -> None:
     """Nothing is said first."""
 
@@ -116,6 +178,8 @@ class Edge:
     """Ends the sender, or is passed over."""
     chatter: str
     """A well-formed message that may be sent too often."""
+    starves: Callable[[str], Coroutine[None, None, int]]
+    """One client does not read what it is sent; the code that it is closed with."""
 
     def __str__(self) -> str:
         return self.name
@@ -134,6 +198,7 @@ EDGES = (
         peerjs_works,
         NONSENSE,
         '{"type":"OFFER","dst":"nobody","payload":"' + "x" * 1_000 + '"}',
+        peerjs_starves,
     ),
     Edge(
         "socketio",
@@ -142,6 +207,7 @@ EDGES = (
         socketio_works,
         NONSENSE,
         '42["check-presence","' + "x" * 200 + '"]',
+        socketio_starves,
     ),
     Edge(
         "relay",
@@ -150,9 +216,18 @@ EDGES = (
         relay_works,
         (*NONSENSE, '{"type":"join","id":1,"channel":7}', '{"type":"publish","channel":"nowhere","data":1}'),
         '{"type":"join","id":1,"channel":"' + "x" * 100 + '"}',
+        relay_starves,
     ),
-    Edge("muaz", lambda: "/muaz", at_once, muaz_works, NONSENSE, '{"checkPresence":true,"channel":"flood"}'),
-    Edge("own", lambda: "/echo", at_once, echo_works, NONSENSE, ""),
+    Edge(
+        "muaz",
+        lambda: "/muaz",
+        at_once,
+        muaz_works,
+        NONSENSE,
+        '{"checkPresence":true,"channel":"flood"}',
+        muaz_starves,
+    ),
+    Edge("own", lambda: "/echo", at_once, echo_works, NONSENSE, "", echo_starves),
 )
 
 
@@ -269,6 +344,19 @@ def test_a_flood_ends_its_sender_and_others_are_served(edge: Edge, serving: Serv
             flooding = asyncio.create_task(flood())
             await edge.works(base)
             await asyncio.gather(reading, flooding)
+
+    serving(body)
+
+
+@each_edge
+def test_who_does_not_read_is_closed_and_others_are_served(edge: Edge, serving: Serving) -> None:
+    async def body(base: str) -> None:
+        starving = asyncio.create_task(edge.starves(base))
+        while not starving.done():
+            await edge.works(base)
+            await asyncio.sleep(0.2)
+        # Nobody else ends it. Who is cut off hears no word, or python-socketio's (1000).
+        assert await starving in (1000, 1006, 1008, 1013)
 
     serving(body)
 

@@ -53,6 +53,7 @@ async def join(client: ClientConnection, channel: str, info: Any = None) -> dict
 def test_hooks_decide_in_their_channels(tmp_path: Path) -> None:
     app = server(tmp_path)
     gone: list[str] = []
+    all_gone = asyncio.Event()
 
     @app.channel("game-*", presence=True)
     class Game:
@@ -86,6 +87,8 @@ def test_hooks_decide_in_their_channels(tmp_path: Path) -> None:
 
         def on_leave(self, member: Any, channel: str) -> None:
             gone.append(member.state["name"])
+            if len(gone) == 2:
+                all_gone.set()
 
     async def body(url: str) -> None:
         async with connect(url) as ada, connect(url) as bob:
@@ -105,9 +108,8 @@ def test_hooks_decide_in_their_channels(tmp_path: Path) -> None:
             assert (await heard(ada, "error"))["message"] == "the server could not decide"
             await say(ada, type="request", id=9, channel="game-1", data="ready?")
             assert (await heard(ada, "reply"))["data"] == ["game-1", "ready?"]
-        async with asyncio.timeout(10):
-            while sorted(gone) != ["ada", "bob"]:
-                await asyncio.sleep(0.01)
+        await asyncio.wait_for(all_gone.wait(), 10)
+        assert sorted(gone) == ["ada", "bob"]
 
     serving(app, body)
 
