@@ -50,6 +50,7 @@ fn layered_video_is_forwarded_without_allocating() {
                     cid: "cam".into(),
                     svc: true,
                 }],
+                one_codec: false,
                 layers: vec![],
                 muted: false,
                 stereo: false,
