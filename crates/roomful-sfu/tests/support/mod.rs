@@ -106,7 +106,7 @@ impl World {
                 server.ip(),
                 server.port()
             )],
-            codecs: ["opus", "red", "vp8", "h264", "vp9", "av1"]
+            codecs: ["opus", "red", "pcmu", "pcma", "vp8", "h264", "vp9", "av1", "h265"]
                 .map(str::to_owned)
                 .to_vec(),
             max_tracks: 8,
@@ -449,6 +449,18 @@ pub fn video_of(codec: &str, direction: &str, extra: &str) -> String {
 pub fn audio(direction: &str, extra: &str) -> String {
     format!(
         "m=audio 9 UDP/TLS/RTP/SAVPF 111\na={direction}\na=rtcp-mux\na=rtpmap:111 opus/48000/2\n{}{extra}",
+        extmaps()
+    )
+}
+
+/// A sound section of these payload types, each with what stands behind it in `a=rtpmap`.
+pub fn audio_of(codecs: &[(u8, &str)], direction: &str, extra: &str) -> String {
+    let types: Vec<String> = codecs.iter().map(|(pt, _)| pt.to_string()).collect();
+    let maps = codecs.iter().map(|(pt, name)| format!("a=rtpmap:{pt} {name}\n"));
+    format!(
+        "m=audio 9 UDP/TLS/RTP/SAVPF {}\na={direction}\na=rtcp-mux\n{}{}{extra}",
+        types.join(" "),
+        maps.collect::<String>(),
         extmaps()
     )
 }
