@@ -34,7 +34,6 @@ fn publish(world: &mut World, who: &str, track: &str) {
             red: false,
             encrypted: false,
             screen: false,
-            one_codec: false,
         },
     });
 }

@@ -120,7 +120,8 @@ class Room:
 
     def others(self, sid: str) -> tuple[Participant, ...]:
         """Whom a participant may see, without itself."""
-        return tuple(one.snapshot for one in self._state.others(sid) if not one.hidden)
+        seen = [one.snapshot for one in self._state.occupants.values() if not one.snapshot.permission.hidden]
+        return tuple(one for one in seen if one.sid != sid)
 
     def wants_auto_subscribe(self, sid: str) -> bool:
         """How it joined; False for unknown ones."""

@@ -49,9 +49,11 @@ class RoomState:
     def tell_changed(self, occupant: Occupant, *, to_itself: bool = True) -> None:
         """A participant's snapshot to everybody who may see it."""
         if occupant.hidden:
-            readers = (occupant.sid,) if to_itself else ()
+            readers = [occupant.sid] if to_itself else []
         else:
-            readers = tuple(sid for sid in self.occupants if to_itself or sid != occupant.sid)
+            readers = list(self.occupants)
+            if not to_itself and occupant.sid in self.occupants:
+                readers.remove(occupant.sid)
         self.say(readers, ParticipantsChanged((occupant.snapshot,)))
 
     def change_info(self, *, at_once: bool, **fields: object) -> None:
@@ -66,14 +68,19 @@ class RoomState:
 
     def recount(self) -> None:
         """Participants, publishers and recording, as the room's snapshot shows them."""
-        seen = [one for one in self.occupants.values() if not one.hidden]
-        recording = any(one.snapshot.permission.recorder for one in self.occupants.values())
-        publishers = sum(1 for one in seen if one.snapshot.tracks)
+        seen = publishers = 0
+        recording = False
+        for one in self.occupants.values():
+            permission = one.snapshot.permission
+            recording = recording or permission.recorder
+            if not permission.hidden:
+                seen += 1
+                publishers += bool(one.snapshot.tracks)
         info = self.info
-        if (info.participants, info.publishers, info.active_recording) != (len(seen), publishers, recording):
+        if (info.participants, info.publishers, info.active_recording) != (seen, publishers, recording):
             self.change_info(
                 at_once=recording != info.active_recording,
-                participants=len(seen),
+                participants=seen,
                 publishers=publishers,
                 active_recording=recording,
             )

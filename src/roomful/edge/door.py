@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
 from roomful.edge.socket import SocketClosed
@@ -76,6 +76,13 @@ class DoorSocket:
         if not self._open:
             raise SocketClosed
         self._hub.send((self.connection,), message)
+
+    def send_now(self, messages: Sequence[str | bytes]) -> bool:
+        if not self._open or not self._writable.is_set():
+            return False
+        for one in messages:
+            self._hub.send((self.connection,), one)
+        return True
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         if self._open:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from starlette.responses import PlainTextResponse, Response
@@ -46,6 +46,10 @@ class Socket(Protocol):
 
     async def send(self, message: str | bytes) -> None:
         """Raises SocketClosed."""
+        ...
+
+    def send_now(self, messages: Sequence[str | bytes]) -> bool:
+        """All of these without waiting; False, and none is sent, when that cannot be."""
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
@@ -107,6 +111,9 @@ class StarletteSocket:
                 await self._websocket.send_bytes(message)
         except (WebSocketDisconnect, RuntimeError, OSError) as error:
             raise SocketClosed from error
+
+    def send_now(self, messages: Sequence[str | bytes]) -> bool:
+        return False  # ASGI has no word for it
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         if self._websocket.application_state is WebSocketState.DISCONNECTED:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -19,6 +20,8 @@ log = logging.getLogger("roomful.hub")
 
 POLL_S = 0.005
 """How often events are drained where no descriptor tells of them."""
+ARRIVALS = 16
+"""Handshakes that edges are told of in one turn of the loop."""
 ASK_S = 10.0
 """How long a question to the hub may take."""
 GONE = 1006
@@ -33,6 +36,8 @@ class HubAdapter:
         self._routes: dict[str, Callable[[Opening], None]] = {}
         self._pending: set[int] = set()
         """Handshakes that wait for an answer."""
+        self._arrivals: deque[Mapping[str, Any]] = deque()
+        """Those that nobody was told of yet."""
         self._listeners: dict[int, Listener] = {}
         self._sends: list[tuple[list[int], str | bytes, str]] = []
         """Who is to be sent what, once this turn of the loop is over."""
@@ -283,22 +288,34 @@ class HubAdapter:
     def _opened(self, fields: Mapping[str, Any]) -> None:
         if fields["accepted"]:
             return
-        opened = self._routes.get(fields["path"])
-        connection: int = fields["connection"]
-        self._pending.add(connection)
-        if opened is None:
-            self.refuse(connection, 404, "nothing is here")
-            return
-        opened(
-            Opening(
-                connection,
-                fields["path"],
-                fields["query"],
-                dict(fields["headers"]),
-                fields["peer"],
-                fields["secure"],
+        self._pending.add(fields["connection"])
+        self._arrivals.append(fields)
+        if len(self._arrivals) == 1 and self._loop is not None:
+            self._loop.call_soon(self._admit)
+
+    def _admit(self) -> None:
+        """A few in each turn: when a thousand come at once, the first are in before the last are looked at."""
+        for _ in range(min(ARRIVALS, len(self._arrivals))):
+            fields = self._arrivals.popleft()
+            connection: int = fields["connection"]
+            if connection not in self._pending:
+                continue  # it left again
+            opened = self._routes.get(fields["path"])
+            if opened is None:
+                self.refuse(connection, 404, "nothing is here")
+                continue
+            opened(
+                Opening(
+                    connection,
+                    fields["path"],
+                    fields["query"],
+                    dict(fields["headers"]),
+                    fields["peer"],
+                    fields["secure"],
+                )
             )
-        )
+        if self._arrivals and self._loop is not None:
+            self._loop.call_soon(self._admit)
 
     def _closed(self, fields: Mapping[str, Any]) -> None:
         self._pending.discard(fields["connection"])

@@ -387,9 +387,7 @@ class RoomActor:
         participant = room.participant(member.sid)
         if participant is None:
             raise NotFound("no such participant", code="participant_not_found")
-        for sid, waiting in list(member.pending.items()):
-            if waiting.state != "disconnected":
-                del member.pending[sid]
+        self._delivery.know(member)
         return Joined(participant, room.others(member.sid), room.info, dict(member.transports))
 
     def _transport(self, participant: str, role: str) -> str:

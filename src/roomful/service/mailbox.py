@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from roomful.core.events import Event, LeaveReason, Left
 from roomful.ports import MediaOffer, SectionsWanted
@@ -18,7 +19,7 @@ Item = Event | MediaOffer | SectionsWanted
 class Mailbox:
     """`async for item in mailbox` ends after `Left` (or `close`); `take_ready` never waits."""
 
-    __slots__ = ("_closed", "_items", "_limit", "_wake", "overflowed")
+    __slots__ = ("_closed", "_items", "_limit", "_wake", "at_once", "overflowed")
 
     def __init__(self, limit: int = 1_024) -> None:
         self._items: deque[Item] = deque()
@@ -26,6 +27,10 @@ class Mailbox:
         self._wake = asyncio.Event()
         self._closed = False
         self.overflowed = False
+        self.at_once: Callable[[Item], bool] | None = None
+        """Set by a reader that can take an item in the middle of `put`, when nothing waits before it: no task has to wake for it.
+        False when it cannot just now. It must not raise.
+        """
 
     @property
     def closed(self) -> bool:
@@ -36,6 +41,8 @@ class Mailbox:
         """False when it did not fit or is closed: then it is closed, and its last word is `Left(SLOW_READER)`."""
         if self._closed:
             return False
+        if self.at_once is not None and not self._items and self.at_once(item):
+            return True
         if len(self._items) >= self._limit:
             self.overflowed = True
             self._items.clear()

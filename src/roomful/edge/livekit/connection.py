@@ -33,7 +33,7 @@ from roomful.edge.livekit.session import Session
 from roomful.edge.socket import Socket, SocketClosed
 from roomful.ports import Clock
 from roomful.service.actor import RoomActor
-from roomful.service.mailbox import Mailbox
+from roomful.service.mailbox import Item, Mailbox
 
 log = logging.getLogger("roomful.livekit")
 
@@ -86,9 +86,11 @@ class Connection:
             asyncio.create_task(self._guard(one()), name=f"{one.__name__} {self._session.sid}")
             for one in (self._read, self._write, self._tick)
         ]
+        self._mailbox.at_once = self._tell_at_once
         try:
             await self._over.wait()
         finally:
+            self._mailbox.at_once = None
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -139,17 +141,44 @@ class Connection:
     async def _tell_waiting(self) -> bool:
         """Writes what the room has to say; the lock is held. False when it was the last word."""
         for item in self._mailbox.take_ready():
-            for output in self._session.tell(item):
-                match output:
-                    case Send():
-                        await self._send(output.frame)
-                    case Refresh():
-                        await self._send_token()
-                    case Close():
-                        return False
-                    case _:
-                        log.error("news from the room led to %s", output)
+            frames, last = self._news(item)
+            for frame in frames:
+                await self._send(frame)
+            if last:
+                return False
         return True
+
+    def _tell_at_once(self, item: Item) -> bool:
+        """From the room's own task, so that the same news to a thousand is one call to the hub and wakes nobody here.
+
+        Nothing may be half written, and the client must read: else the news waits in the mailbox, which has its bound.
+        """
+        if self._writing.locked() or not self._socket.send_now(()):
+            return False
+        try:
+            frames, last = self._news(item)
+            if not self._socket.send_now(frames) or last:
+                self._over.set()
+        except Exception:
+            # This connection's trouble is not the room's.
+            log.exception("%s: the connection failed", self._session.sid)
+            self._over.set()
+        return True
+
+    def _news(self, item: Item) -> tuple[list[bytes | str], bool]:
+        """Frames, and whether the connection ends after them."""
+        frames: list[bytes | str] = []
+        for output in self._session.tell(item):
+            match output:
+                case Send():
+                    frames.append(output.frame)
+                case Refresh():
+                    frames += self._token()
+                case Close():
+                    return frames, True
+                case _:
+                    log.error("news from the room led to %s", output)
+        return frames, False
 
     async def _carry_out(self, outputs: Sequence[Output]) -> bool:
         """False when the connection shall end."""
@@ -176,7 +205,8 @@ class Connection:
                     self._actor.replay_data(self._session.sid, output.seen)
                 case Refresh():
                     async with self._writing:
-                        await self._send_token()
+                        for frame in self._token():
+                            await self._send(frame)
                 case DropOnResume() | PreferTcp():
                     self._remember(output)
                 case Close():
@@ -226,12 +256,10 @@ class Connection:
         async with asyncio.timeout(SEND_S):
             await self._socket.send(frame)
 
-    async def _send_token(self) -> None:
+    def _token(self) -> list[bytes | str]:
         token = self._refresh()
-        if token is not None:
-            for output in self._session.refreshed(token):
-                if isinstance(output, Send):
-                    await self._send(output.frame)
+        told = [] if token is None else self._session.refreshed(token)
+        return [output.frame for output in told if isinstance(output, Send)]
 
     async def _close(self) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections.abc import Iterable
 from typing import TypeVar
 
 from google.protobuf.json_format import MessageToJson, Parse, ParseError
@@ -60,7 +61,23 @@ def gunzip(data: bytes, limit: int) -> bytes:
 
 def field(number: int, payload: bytes) -> bytes:
     """One length-delimited field (protobuf encoding, wire type 2): what lets cached parts be joined."""
-    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+    return tag(number) + sized(payload)
+
+
+def fields(number: int, parts: Iterable[bytes]) -> bytes:
+    """A field that repeats, of parts that are `sized` already."""
+    name = tag(number)
+    joined = name.join(parts)
+    return name + joined if joined else b""
+
+
+def tag(number: int) -> bytes:
+    return _varint(number << 3 | 2)
+
+
+def sized(payload: bytes) -> bytes:
+    """Behind its length."""
+    return _varint(len(payload)) + payload
 
 
 def _varint(value: int) -> bytes:

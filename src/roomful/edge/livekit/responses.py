@@ -18,6 +18,7 @@ from livekit.protocol.rtc import (
     LeaveRequest,
     MediaSectionsRequirement,
     MuteTrackRequest,
+    ParticipantUpdate,
     PublishDataTrackResponse,
     RoomUpdate,
     SessionDescription,
@@ -42,7 +43,7 @@ from roomful.core import events
 from roomful.core.events import LeaveReason
 from roomful.core.participant import Participant
 from roomful.edge.livekit.enums import QUALITIES, REASONS, SUBSCRIPTION_ERRORS, leave_action
-from roomful.edge.livekit.frames import field
+from roomful.edge.livekit.frames import field, fields
 from roomful.edge.livekit.snapshots import Snapshots, data_track_info, room_message, track_info
 from roomful.ports import MediaOffer, SectionsWanted
 from roomful.service.mailbox import Item
@@ -51,6 +52,8 @@ _JOIN = SignalResponse.DESCRIPTOR.fields_by_name["join"].number
 _UPDATE = SignalResponse.DESCRIPTOR.fields_by_name["update"].number
 _OTHERS = JoinResponse.DESCRIPTOR.fields_by_name["other_participants"].number
 _PARTICIPANT = JoinResponse.DESCRIPTOR.fields_by_name["participant"].number
+_UPDATED = ParticipantUpdate.DESCRIPTOR.fields_by_name["participants"].number
+_TO_MANY = (events.ParticipantsChanged, events.SpeakersChanged, events.RoomChanged, events.QualityChanged)
 _AUDIO_CODECS = frozenset({"opus", "red", "pcmu", "pcma"})
 _QUALITIES = (VideoQuality.LOW, VideoQuality.MEDIUM, VideoQuality.HIGH)
 
@@ -64,12 +67,12 @@ class Responses:
 
     def join(self, rest: JoinResponse, participant: Participant, others: Iterable[Participant]) -> bytes:
         """`rest` is all but the participants."""
-        parts = [rest.SerializeToString(), field(_PARTICIPANT, self.snapshots.participant(participant))]
-        parts += [field(_OTHERS, self.snapshots.participant(one)) for one in others]
-        return field(_JOIN, b"".join(parts))
+        part = self.snapshots.participant
+        me, them = fields(_PARTICIPANT, (part(participant),)), fields(_OTHERS, map(part, others))
+        return field(_JOIN, rest.SerializeToString() + me + them)
 
     def update(self, participants: Iterable[Participant]) -> bytes:
-        return field(_UPDATE, b"".join(field(1, self.snapshots.participant(one)) for one in participants))
+        return field(_UPDATE, fields(_UPDATED, map(self.snapshots.participant, participants)))
 
     def event(self, event: Item) -> bytes | None:
         """None for what this protocol does not tell, and for `Left` and `Refused`, which the session answers itself."""
@@ -77,12 +80,13 @@ class Responses:
         if held is not None and held[0] is event:
             return held[1]
         if isinstance(event, events.ParticipantsChanged):
-            return self.update(event.participants)
-        message = _message(event)
-        if message is None:
-            return None
-        frame = message.SerializeToString()
-        if isinstance(event, events.SpeakersChanged | events.RoomChanged | events.QualityChanged):
+            frame = self.update(event.participants)
+        else:
+            message = _message(event)
+            if message is None:
+                return None
+            frame = message.SerializeToString()
+        if isinstance(event, _TO_MANY):
             self._last[type(event)] = (event, frame)
         return frame
 

@@ -35,6 +35,7 @@ from roomful.edge.livekit.enums import (
     STATES,
     TRACK_KIND_NUMBERS,
 )
+from roomful.edge.livekit.frames import sized
 
 _CACHED = 20_000
 """Participants whose serialised form is kept."""
@@ -51,11 +52,11 @@ class Snapshots:
         return len(self._parts)
 
     def participant(self, participant: Participant) -> bytes:
-        """A serialised ParticipantInfo."""
+        """A serialised ParticipantInfo behind its length: after a field's tag it is the whole field."""
         held = self._parts.get(participant.sid)
         if held is not None and held[0] is participant:
             return held[1]
-        part = participant_info(participant).SerializeToString()
+        part = sized(participant_info(participant).SerializeToString())
         if participant.state != "disconnected":
             self._parts[participant.sid] = (participant, part)
             self._parts.move_to_end(participant.sid)

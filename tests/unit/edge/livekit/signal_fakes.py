@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -75,6 +75,7 @@ class FakeSocket:
     refused: tuple[int, str] | None = None
     accepted: bool = False
     closed: bool = False
+    slow: bool = False
     inbox: asyncio.Queue[bytes | str | None] = field(default_factory=asyncio.Queue)
     outbox: asyncio.Queue[bytes | str | None] = field(default_factory=asyncio.Queue)
 
@@ -92,6 +93,13 @@ class FakeSocket:
 
     async def send(self, message: str | bytes) -> None:
         self.outbox.put_nowait(message)
+
+    def send_now(self, messages: Sequence[str | bytes]) -> bool:
+        if self.slow:
+            return False
+        for one in messages:
+            self.outbox.put_nowait(one)
+        return True
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         if not self.closed:

@@ -407,6 +407,7 @@ async def test_a_reader_that_does_not_read_is_let_go() -> None:
         async def stuck(message: str | bytes) -> None:
             await asyncio.sleep(3600)
 
+        slow.slow = True
         slow.send = stuck  # type: ignore[method-assign]
         room = server.directory.require("tea")
         from roomful.core.commands import UpdateRoom

@@ -13,6 +13,7 @@ from roomful.core.permission import Permission
 from roomful.core.room_info import RoomInfo
 from roomful.core.track import DataTrack, DataTrackSpec, Layer, Track, TrackCodec
 from roomful.edge.livekit.blobs import MAX_BLOBS, MAX_TOTAL, Blobs
+from roomful.edge.livekit.frames import fields
 from roomful.edge.livekit.responses import Responses
 from roomful.edge.livekit.snapshots import Snapshots, participant_info, permission_message, permission_of
 from roomful.edge.livekit.welcome import LIVEKIT_VERSION, PROTOCOL, Asker, Welcome
@@ -73,16 +74,20 @@ def test_permissions_there_and_back() -> None:
     assert permission_of(permission_message(permission)) == permission
 
 
+def parsed(part: bytes) -> models.ParticipantInfo:
+    return rtc.ParticipantUpdate.FromString(fields(1, (part,))).participants[0]
+
+
 def test_a_snapshot_is_serialised_once_and_forgotten_when_it_leaves() -> None:
     snapshots = Snapshots(limit=2)
     ada = person("PA_1")
     assert snapshots.participant(ada) is snapshots.participant(ada)
     newer = person("PA_1", version=2, name="Ada")
-    assert models.ParticipantInfo.FromString(snapshots.participant(newer)).name == "Ada"
+    assert parsed(snapshots.participant(newer)).name == "Ada"
     snapshots.participant(person("PA_2"))
     snapshots.participant(person("PA_3"))
     assert len(snapshots) == 2
-    gone = models.ParticipantInfo.FromString(
+    gone = parsed(
         snapshots.participant(person("PA_3", state="disconnected", version=2, leave_reason="duplicate_identity"))
     )
     assert gone.disconnect_reason == models.DisconnectReason.DUPLICATE_IDENTITY
