@@ -146,13 +146,13 @@ def show_limit() -> None:
         print(f"  {how:<40} {line['per_cpu_s']:>10,.0f}")
 
 
-def head(net: Network) -> None:
+def head(net: Network, name: str = "forward") -> None:
     model = platform.processor() or platform.machine()
     if sys.platform == "linux":
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
     load_now = os.getloadavg()[0]
-    print(f"forward, {time.strftime('%Y-%m-%d %H:%M')}: {model}, {os.cpu_count()} cores, {platform.platform()}")
+    print(f"{name}, {time.strftime('%Y-%m-%d %H:%M')}: {model}, {os.cpu_count()} cores, {platform.platform()}")
     print(f"network: {net.name}; load average before: {load_now:.1f}; server and client share the cores")
 
 

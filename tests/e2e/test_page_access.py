@@ -45,7 +45,7 @@ async def test_axe_finds_nothing(visitor: Visitor, size: dict[str, int], scheme:
     await home.get_by_label("Room name").fill(" ")
     await home.get_by_role("button", name="Continue").click()
     assert await faults(home) == [], "with a mistake told"
-    for path in ("/r/", "/ca", "/p2p"):
+    for path in ("/r/", "/ca", "/p2p", "/connectivity"):
         page = await visitor.visit(path, size, scheme=scheme)
         await expect(page.get_by_role("heading", level=1)).to_be_visible()
         assert await faults(page) == [], path

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from nat import SECOND, SERVER, Street, street
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
@@ -224,3 +224,36 @@ async def test_tcp_443_alone_is_enough(net: Street, tmp_path: Path) -> None:
             path = await flows(near)
             await flows(far)
     assert (path["local"], path["over"]) == ("relay", "tls"), path
+
+
+@pytest.mark.e2e
+@pytest.mark.asyncio
+async def test_a_page_tells_what_a_symmetric_nat_and_a_narrow_firewall_are(net: Street, tmp_path: Path) -> None:
+    home, narrow = net.home(1), net.home(2)
+    net.rules(
+        narrow,
+        """
+        table ip filter {
+          chain output {
+            type filter hook output priority 0; policy drop;
+            oifname "lo" accept
+            tcp dport { 443, 7880 } accept
+          }
+        }
+        """,
+    )
+    with roomful(net, tmp_path, "--https-port", "7443", "--turn-tls-port", "443"):
+        async with browser(net, home, tmp_path) as ada, browser(net, narrow, tmp_path) as bob:
+            free = await visit(ada, f"http://{SERVER}:7880/connectivity")
+            await expect(free.locator('[data-verdict="good"]')).to_be_visible(timeout=30_000)
+            for way in ("udp", "tcp", "tls"):
+                await expect(free.locator(f'[data-way="{way}"]')).to_have_attribute("data-state", "open")
+            await expect(free.locator('[data-nat="changing"]')).to_be_visible()
+            await expect(free.get_by_text("10.213.0.11")).to_be_visible()
+            held = await visit(bob, f"http://{SERVER}:7880/connectivity")
+            await expect(held.locator('[data-verdict="slower"]')).to_be_visible(timeout=30_000)
+            states = {"udp": "closed", "tcp": "closed", "tls": "open"}
+            for way, state in states.items():
+                await expect(held.locator(f'[data-way="{way}"]')).to_have_attribute("data-state", state)
+            await expect(held.locator('[data-nat="unknown"]')).to_be_visible()
+            await expect(held.get_by_text(f"Let UDP out to {SERVER}, port 3478")).to_be_visible()

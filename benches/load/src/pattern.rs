@@ -1,32 +1,39 @@
-//! What the publishers send: frames cut as libwebrtc cuts them, each packet marked with a number and a time.
+//! What the publishers send: frames in the sizes that Chromium sent, each packet marked with a number and a time.
 //!
-//! Frame sizes vary as an encoder's do around 2 Mbit/s at 30 frames a second, and a frame is split into about equal
-//! packets whose sizes differ by one byte at most, the smaller ones first; so runs of equal size stay short.
+//! The sizes are recorded (`tests/media/fixtures/vp8.json`: 120 frames of 1280×720 at 30 a second, about 1.8 Mbit/s, each packet
+//! as libwebrtc cut it). They come again from the start when they are through; a key frame that a server asks for has the sizes of
+//! the recording's largest frame.
+use std::sync::OnceLock;
 
-/// Bytes of a frame, in turn: 30 frames that make 250,000 bytes, so 2 Mbit/s.
-const FRAMES: [usize; 30] = [
-    8120, 7450, 9030, 8610, 7890, 10240, 8020, 7610, 8890, 9420, 7330, 8480, 8150, 11060, 7740, 7980, 8270,
-    9150, 8690, 7520, 8040, 9870, 8410, 7260, 7690, 8950, 7830, 8340, 8560, 5400,
-];
-const KEY_FRAME: usize = 26_000;
-/// The most a packet's payload has (libwebrtc: 1,200 bytes less headers, extensions and room for RTX).
-const LIMIT: usize = 1_160;
+const RECORDED: &str = include_str!("../../../tests/media/fixtures/vp8.json");
 const MAGIC: [u8; 4] = *b"rFul";
 /// Magic, number, nanoseconds.
 pub const MARK: usize = 20;
 
-/// Sizes of the packets of frame `index`.
-pub fn split(index: usize, key: bool) -> Vec<usize> {
-    let bytes = if key {
-        KEY_FRAME
-    } else {
-        FRAMES[index % FRAMES.len()]
-    };
-    let count = bytes.div_ceil(LIMIT);
-    let larger = bytes % count;
-    (0..count)
-        .map(|i| bytes / count + usize::from(i >= count - larger))
-        .collect()
+/// Sizes of the packets of frame `index`, payload descriptor included; empty only when the recording cannot be read.
+pub fn split(index: usize, key: bool) -> &'static [usize] {
+    static FRAMES: OnceLock<Vec<Vec<usize>>> = OnceLock::new();
+    let frames = FRAMES.get_or_init(|| recorded(RECORDED));
+    let largest = || frames.iter().max_by_key(|sizes| sizes.iter().sum::<usize>());
+    let next = || frames.get(index % frames.len().max(1));
+    if key { largest() } else { next() }.map_or(&[], Vec::as_slice)
+}
+
+/// A recording's payload sizes, one list for each frame (packets of one timestamp).
+fn recorded(text: &str) -> Vec<Vec<usize>> {
+    let recording: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let mut frames: Vec<Vec<usize>> = vec![];
+    let mut last = None;
+    for row in recording["packets"].as_array().into_iter().flatten() {
+        // Columns: arrival, timestamp, marker, bytes of header and of payload.
+        let (timestamp, payload) = (row[1].as_u64(), row[4].as_u64().unwrap_or(0) as usize);
+        match frames.last_mut().filter(|_| last == timestamp) {
+            Some(sizes) => sizes.push(payload),
+            None => frames.push(vec![payload]),
+        }
+        last = timestamp;
+    }
+    frames
 }
 
 /// One packet of a VP8 frame (RFC 7741 §4.2, §4.3): descriptor with a 15-bit picture id, frame header, filling, mark.
@@ -65,4 +72,20 @@ pub fn read(payload: &[u8]) -> Option<(u64, u64)> {
     let (number, time) = rest.split_first_chunk::<8>()?;
     let time: [u8; 8] = time.try_into().ok()?;
     (*magic == MAGIC).then(|| (u64::from_be_bytes(*number), u64::from_be_bytes(time)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_what_was_recorded() {
+        let frames = recorded(RECORDED);
+        assert_eq!(frames.len(), 120);
+        assert_eq!(frames.iter().flatten().sum::<usize>() * 8 / 4, 1_845_080);
+        assert_eq!(split(0, false), [1029; 8]);
+        assert_eq!(split(120, false), split(0, false));
+        assert_eq!(split(7, true).iter().sum::<usize>(), 24_077);
+        assert!(frames.iter().flatten().all(|size| (MARK..1200).contains(size)));
+    }
 }

@@ -242,11 +242,7 @@ impl Peer {
         sender.due = Some(due + Duration::from_micros(step_us));
         let (mid, video, frame, first_seq) = (sender.mid, sender.video, sender.frame, sender.seq);
         let key = std::mem::take(&mut sender.key);
-        let sizes = if video {
-            pattern::split(frame, key)
-        } else {
-            vec![0]
-        };
+        let sizes = if video { pattern::split(frame, key) } else { &[0] };
         sender.seq += sizes.len() as u64;
         sender.frame += 1;
         for (i, size) in sizes.iter().enumerate() {

@@ -24,8 +24,8 @@ fn address(text: &str) -> Result<SocketAddr, Failure> {
 impl Turn {
     #[new]
     #[pyo3(signature = (
-        *, secrets, media=vec![], addresses=vec!["0.0.0.0".to_owned()], announced=vec![], udp_port=None, tcp_port=None, tls_port=None,
-        certificate=None, private_key=None, relay_ports=(49_152, 65_535), realm="roomful".to_owned(), allowed=vec![], refused=vec![],
+        *, secrets, media=vec![], addresses=vec!["0.0.0.0".to_owned()], announced=vec![], udp_port=None, second_udp_port=None, tcp_port=None,
+        tls_port=None, certificate=None, private_key=None, relay_ports=(49_152, 65_535), realm="roomful".to_owned(), allowed=vec![], refused=vec![],
         max_allocations=4_096, max_per_user=16, max_per_address=1_024, bandwidth=8_000_000, strangers=50, bindings=500, portable=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
@@ -36,6 +36,7 @@ impl Turn {
         addresses: Vec<String>,
         announced: Vec<String>,
         udp_port: Option<u16>,
+        second_udp_port: Option<u16>,
         tcp_port: Option<u16>,
         tls_port: Option<u16>,
         certificate: Option<PathBuf>,
@@ -60,6 +61,7 @@ impl Turn {
             addresses: parse(py, "addresses", &addresses)?,
             announced: parse(py, "announced", &announced)?,
             udp_port,
+            second_udp_port,
             tcp_port,
             tls_port,
             certificate,

@@ -1,14 +1,14 @@
 //! Communicating, data: SCTP over DTLS (RFC 8831, RFC 8261) and its data channels. The only file that knows `sctp-proto`.
 //!
 //! Called by `transport`. Reads every message as it comes (unread ones make the library slow, and more than 32,767 end the
-//! association), and bounds what waits to be sent.
+//! association) unless told to leave a channel alone, and bounds what waits to be sent.
 use crate::dcep::{ChannelOptions, Reliability, ACK};
 use bytes::Bytes;
 use sctp_proto::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
     PayloadProtocolIdentifier as Ppi, ReliabilityType, ServerConfig, StreamEvent, TransportConfig,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +18,9 @@ use thiserror::Error;
 pub const MAX_MESSAGE: u32 = 262_144;
 /// What may wait to be sent on one channel, in bytes.
 pub const MAX_BUFFERED: usize = 8 << 20;
+/// What a peer may send that is not read yet, in bytes (`a_rwnd`, RFC 9260 §3.3.2). Larger lets many small messages pile up on a
+/// channel that is left alone; smaller slows a long way down: this is 80 Mbit/s at a round trip of 100 ms.
+const RECEIVE_WINDOW: u32 = 1 << 20;
 /// Channels of one association.
 const MAX_CHANNELS: usize = 256;
 /// DTLS record, SCTP header and chunk header within a 1,200-byte datagram.
@@ -70,6 +73,10 @@ pub struct Sctp {
     association: Option<Box<Association>>,
     fake: SocketAddr,
     channels: HashMap<ChannelId, ChannelOptions>,
+    /// Channels that are not read.
+    alone: HashSet<ChannelId>,
+    /// Channels that may have messages from before they were read again.
+    again: Vec<ChannelId>,
     client: bool,
 }
 
@@ -78,7 +85,7 @@ fn transport_config() -> Arc<TransportConfig> {
         TransportConfig::default()
             .with_max_init_retransmits(None)
             .with_max_data_retransmits(None)
-            .with_max_receive_buffer_size(8 << 20)
+            .with_max_receive_buffer_size(RECEIVE_WINDOW)
             .with_rto_min_ms(200)
             .with_rto_max_ms(1000)
             .with_max_send_message_size(MAX_MESSAGE)
@@ -100,6 +107,8 @@ impl Sctp {
             // The library wants an address; ours are ICE's business.
             fake: SocketAddr::from(([1, 1, 1, 1], 5000)),
             channels: HashMap::new(),
+            alone: HashSet::new(),
+            again: vec![],
             client,
         }
     }
@@ -165,6 +174,16 @@ impl Sctp {
         Some(id)
     }
 
+    /// Reads a channel, or leaves what comes on it in the receive window, which is the association's: once it is full, nothing
+    /// comes on any channel.
+    pub fn read_channel(&mut self, channel: ChannelId, on: bool) {
+        if !on && self.channels.contains_key(&channel) {
+            self.alone.insert(channel);
+        } else if on && self.alone.remove(&channel) {
+            self.again.push(channel);
+        }
+    }
+
     /// Bytes waiting on a channel.
     pub fn buffered(&mut self, channel: ChannelId) -> usize {
         let stream = self.association.as_mut().and_then(|a| a.stream(channel).ok());
@@ -203,14 +222,18 @@ impl Sctp {
                 association.handle_event(event);
             }
         }
+        for id in std::mem::take(&mut self.again) {
+            read(association, id, &mut self.channels, &mut events);
+        }
         while let Some(event) = association.poll() {
             match event {
                 Event::Connected => events.push(SctpEvent::Connected),
                 Event::HandshakeFailed { .. } | Event::AssociationLost { .. } => events.push(SctpEvent::Lost),
-                Event::Stream(StreamEvent::Readable { id }) => {
+                Event::Stream(StreamEvent::Readable { id }) if !self.alone.contains(&id) => {
                     read(association, id, &mut self.channels, &mut events);
                 }
                 Event::Stream(StreamEvent::Finished { id }) if self.channels.remove(&id).is_some() => {
+                    self.alone.remove(&id);
                     events.push(SctpEvent::Closed(id));
                 }
                 _ => {}

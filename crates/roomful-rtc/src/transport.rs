@@ -360,6 +360,12 @@ impl Transport {
         self.drive(now);
     }
 
+    /// Reads a channel's messages as they come (what it does at first), or leaves them unread, which closes the peer's window.
+    /// What waited comes with the next [`flush_data`](Self::flush_data).
+    pub fn read_channel(&mut self, channel: ChannelId, on: bool) {
+        self.sctp.read_channel(channel, on);
+    }
+
     /// Bytes waiting on a channel.
     pub fn buffered(&mut self, channel: ChannelId) -> usize {
         self.sctp.buffered(channel)

@@ -51,6 +51,7 @@ fn announce(world: &mut World, who: &str, track: &str, kind: Kind, rids: &[&str]
             red: false,
             encrypted: false,
             screen: false,
+            one_codec: false,
         },
     });
 }

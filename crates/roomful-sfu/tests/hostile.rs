@@ -34,6 +34,7 @@ fn publish(world: &mut World, who: &str, track: &str) {
             red: false,
             encrypted: false,
             screen: false,
+            one_codec: false,
         },
     });
 }

@@ -57,6 +57,7 @@ fn layered_video_is_forwarded_without_allocating() {
                 red: false,
                 encrypted: false,
                 screen: false,
+                one_codec: false,
             },
         });
         world.client("ada").sections = vec![video_of(codec, "sendonly", "a=msid:s cam\na=ssrc:77 cname:x\n")];

@@ -69,6 +69,7 @@ impl Call {
                 red: false,
                 encrypted: false,
                 screen: false,
+                one_codec: false,
             },
         });
         let sending = "a=msid:s cam\na=ssrc:77 cname:x\na=ssrc:78 cname:x\na=ssrc-group:FID 77 78\n";

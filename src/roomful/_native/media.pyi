@@ -131,6 +131,7 @@ class Turn:
         addresses: Sequence[str] = ("0.0.0.0",),
         announced: Sequence[str] = (),
         udp_port: int | None = None,
+        second_udp_port: int | None = None,
         tcp_port: int | None = None,
         tls_port: int | None = None,
         certificate: str | None = None,
@@ -153,7 +154,7 @@ class Turn:
         media: `address:port` of the engine, which clients may reach whatever else is refused.
         addresses: IP addresses to bind; `0.0.0.0` and `::` stand for all of the machine's.
         announced: IP addresses told in place of a lent port's own (NAT 1:1).
-        udp_port, tcp_port, tls_port: None for none, 0 for any free one. TLS needs certificate and private_key, paths of PEM files.
+        udp_port, second_udp_port, tcp_port, tls_port: None for none, 0 for any free one. TLS needs certificate and private_key, paths of PEM files.
         relay_ports: first and last port that is lent.
         allowed, refused: ranges like `10.0.0.0/8` that peers may be in though they are not public, or may not be in at all.
         max_allocations, max_per_user, max_per_address: 0 for no bound.

@@ -41,6 +41,7 @@ def start(settings: Settings, own_secret: bytes, media: Sequence[str]) -> tuple[
             addresses=settings.media_bind,
             announced=settings.node_ips,
             udp_port=chosen.udp_port,
+            second_udp_port=chosen.second_udp_port if chosen.udp_port is not None else None,
             tcp_port=chosen.tcp_port,
             tls_port=tls_port,
             certificate=None if certificate is None else str(certificate),
@@ -60,9 +61,12 @@ def start(settings: Settings, own_secret: bytes, media: Sequence[str]) -> tuple[
             raise ConfigError(text, code="port_taken") from None
         raise ConfigError(f"TURN did not start: {error}") from None
     bound = {kind: port for kind, _, port in reversed(turn.ports())}
+    first = turn.ports()[0][1] if turn.ports() else ""
+    udp = [port for kind, address, port in turn.ports() if kind == "udp" and address == first]
     relays = Relays(
         secret=own_secret,
         udp_port=bound.get("udp"),
+        second_udp_port=udp[1] if len(udp) > 1 else None,
         tcp_port=bound.get("tcp"),
         tls_port=bound.get("tls"),
         domain=chosen.domain,

@@ -21,6 +21,7 @@ class Relays:
 
     secret: bytes = field(repr=False)
     udp_port: int | None = None
+    second_udp_port: int | None = None
     tcp_port: int | None = None
     tls_port: int | None = None
     domain: str = ""
@@ -32,6 +33,12 @@ class Relays:
         """For anybody. `host` is the Host header of the client's request."""
         name = self.domain or host_name(host)
         return [{"urls": [f"stun:{name}:{self.udp_port}"]}] if self.udp_port is not None and name else []
+
+    def nat_check(self, host: str) -> list[str]:
+        """Two STUN URLs whose answers, asked from one port, tell whether a NAT keeps that port; none when there is only one."""
+        name = self.domain or host_name(host)
+        ports = (self.udp_port, self.second_udp_port)
+        return [f"stun:{name}:{port}" for port in ports] if name and None not in ports else []
 
     def ice_servers(self, host: str, user: str, now_s: int) -> list[IceServer]:
         """For somebody who is known; `user` is what quotas count by."""

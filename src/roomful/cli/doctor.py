@@ -29,6 +29,7 @@ _EXAMPLES = """\
   roomful doctor                          as `roomful serve` would start
   roomful doctor --dev --port 8000        as it would start with these
   roomful doctor --config livekit.yaml    what the file you have means here
+  roomful doctor --stun stun.example.org  and the public address, as that server sees it
 """
 GOOD, ODD, BAD = "ok", "note", "PROBLEM"
 
@@ -44,6 +45,9 @@ def add(commands: Commands) -> None:
         commands, "doctor", "tell what is set, what is free, what is missing and who can reach it", _EXAMPLES
     )
     add_settings(parser)
+    parser.add_argument(
+        "--stun", metavar="HOST[:PORT]", help="ask this STUN server which address this machine has outside; else nobody"
+    )
     parser.set_defaults(run=run)
 
 
@@ -58,6 +62,7 @@ def run(chosen: argparse.Namespace) -> int:
         ("Files", files(loaded.settings)),
         ("Ports", ports(loaded.settings)),
         ("Reach", reach(loaded.settings)),
+        ("Outside", outside(loaded.settings, chosen.stun) if chosen.stun else iter(())),
         ("Warnings", (Finding(ODD, one) for one in loaded.warnings)),
     ):
         lines = list(findings)
@@ -145,6 +150,7 @@ def ports(settings: Settings) -> Iterator[Finding]:
         turn = settings.turn
         for number, kind, what, flag in (
             (turn.udp_port, "udp", "STUN and TURN", "--turn-udp-port"),
+            (turn.second_udp_port, "udp", "STUN, to tell NATs apart", "--turn-second-udp-port"),
             (turn.tcp_port, "tcp", "TURN", "--turn-tcp-port"),
             (turn.tls_port, "tcp", "TURN over TLS", "--turn-tls-port"),
         ):
@@ -210,6 +216,29 @@ def reach(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             GOOD, f"https for {shown_address(names) or host_name()} on port {settings.https_port}; steps at /ca"
         )
+
+
+def outside(settings: Settings, server: str) -> Iterator[Finding]:
+    """What a STUN server of the operator's choice sees; it learns this machine's address by that."""
+    from roomful.cli.stun import seen_as
+    from roomful.https.addresses import machine_addresses
+
+    try:
+        address, port, own_port = seen_as(server)
+    except (OSError, ValueError) as error:
+        yield Finding(ODD, f"the public address is unknown: {error}")
+        return
+    yield Finding(GOOD, f"{server} sees this machine as {address}")
+    if address in machine_addresses():
+        yield Finding(GOOD, "that is an address of its own: no NAT, nothing to announce")
+        return
+    kept = "keeps ports" if port == own_port else "changes ports: forward the ports above to this machine one to one"
+    yield Finding(ODD, f"a NAT is in between, and {kept}")
+    if address in settings.node_ips:
+        yield Finding(GOOD, "it is announced already (--node-ip)")
+    else:
+        others = f",{','.join(settings.node_ips)}" if settings.node_ips else ""
+        yield Finding(ODD, f"announce it to people outside with --node-ip {address}{others}")
 
 
 def _loop(address: str) -> Finding:

@@ -100,6 +100,10 @@ OPTIONS: tuple[Option, ...] = (
     Option("turn", "turn.enabled", values.flag, "STUN and TURN, served when other machines can connect", "turn", "BOOL"),
     Option("turn-domain", "turn.domain", values.text, "name of this server for TURN; else the one clients came by", "turn"),
     Option("turn-udp-port", "turn.udp_port", values.port_or_off, "UDP port of STUN and TURN; or off", "turn", "PORT"),
+    Option(
+        "turn-second-udp-port", "turn.second_udp_port", values.port_or_off,
+        "another UDP port of STUN, by which /connectivity tells kinds of NAT apart; or off", "turn", "PORT",
+    ),
     Option("turn-tcp-port", "turn.tcp_port", values.port_or_off, "TCP port of TURN; or off", "turn", "PORT"),
     Option(
         "turn-tls-port", "turn.tls_port", values.port_or_off, "TLS port of TURN (443 passes most firewalls); or off",

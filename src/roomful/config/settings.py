@@ -51,6 +51,8 @@ class Turn:
     domain: str = ""
     """Name that clients are told; empty for the one they reached the server by."""
     udp_port: int | None = 3478
+    second_udp_port: int | None = 3479
+    """By which the page `/connectivity` sees whether a NAT gives each destination another port."""
     tcp_port: int | None = 3478
     tls_port: int | None = 5349
     """443 gets through the narrowest firewalls. Needs a certificate: the server's own, unless another is given."""

@@ -35,6 +35,13 @@ def test_a_domain_goes_before_the_name_and_closed_ports_are_not_told() -> None:
     assert Relays(b"s", udp_port=1).stun("") == []
 
 
+def test_two_stun_ports_are_told_for_whoever_looks_at_a_nat() -> None:
+    two = Relays(b"s", udp_port=3478, second_udp_port=3479)
+    assert two.nat_check("example.org:7880") == ["stun:example.org:3478", "stun:example.org:3479"]
+    assert two.nat_check("") == []
+    assert ALL.nat_check("example.org") == [], "one port tells nothing"
+
+
 def test_the_secret_is_in_no_text() -> None:
     assert "north" not in repr(ALL)
 

@@ -1,6 +1,6 @@
 /** Picks the page for the address and the language for the reader. */
 
-import { useEffect, useMemo, type ReactNode } from 'react'
+import { lazy, Suspense, useEffect, useMemo, type ReactNode } from 'react'
 import { I18nProvider } from 'react-aria-components'
 import { Home } from '../features/home/Home'
 import { Peers } from '../features/peers/Peers'
@@ -11,6 +11,8 @@ import { Message } from '../ui/Message'
 import { Crash } from './Crash'
 import { go, useRoute } from './navigation'
 import { RoomPage } from './RoomPage'
+
+const Connectivity = lazy(() => import('../features/connectivity/Connectivity').then(({ Connectivity }) => ({ default: Connectivity })))
 
 export function App(): ReactNode {
   const language = useMemo(() => pickLanguage(navigator.languages), [])
@@ -40,6 +42,12 @@ function Page(): ReactNode {
       return <Peers />
     case 'peer-room':
       return <RoomPage key={`p2p/${route.room}`} room={route.room} direct={route.direct} enter={joinPeers} />
+    case 'connectivity':
+      return (
+        <Suspense>
+          <Connectivity />
+        </Suspense>
+      )
     case 'missing':
       return (
         <Message title={t.missing.title} text={t.missing.text} icon="warning" primary={{ label: t.ended.home, act: () => go('/') }} />

@@ -101,7 +101,7 @@ export function RoomPage({ room, direct, enter: join }: RoomPageProps): ReactNod
           text={t.ended[step.reason].text}
           icon={step.reason === 'left' || step.reason === 'closed' ? 'leave' : 'warning'}
           primary={{ label: step.reason === 'duplicate' ? t.ended.useHere : t.ended.rejoin, act: () => void enter(savedName(), deviceChoice()) }}
-          secondary={{ label: t.ended.home, act: () => go('/') }}
+          secondary={step.reason === 'media' ? { label: t.ended.network, act: () => go('/connectivity') } : { label: t.ended.home, act: () => go('/') }}
         />
       )
   }

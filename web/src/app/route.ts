@@ -1,6 +1,6 @@
 /**
  * Addresses of the app, pure: `/`, `/r/<room>`, and `/?room=R&name=N&join=1` which joins straight away; `/p2p` and
- * `/p2p/<room>` for calls without a server in the media path.
+ * `/p2p/<room>` for calls without a server in the media path; `/connectivity`, which tells what a network lets through.
  */
 
 export type Route =
@@ -8,6 +8,7 @@ export type Route =
   | { readonly page: 'room'; readonly room: string; readonly direct: Direct | null }
   | { readonly page: 'peers' }
   | { readonly page: 'peer-room'; readonly room: string; readonly direct: Direct | null }
+  | { readonly page: 'connectivity' }
   | { readonly page: 'missing' }
 
 /** Join without pre-join. */
@@ -29,6 +30,7 @@ export function routeOf({ pathname, search }: Address): Route {
     return room ? { page: 'room', room, direct: directOf(query) } : { page: 'home' }
   }
   if (/^\/p2p\/?$/.test(pathname)) return { page: 'peers' }
+  if (/^\/connectivity\/?$/.test(pathname)) return { page: 'connectivity' }
   const [, kind, segment] = /^\/(r|p2p)\/([^/]+)\/?$/.exec(pathname) ?? []
   const room = segment === undefined ? '' : cleanRoom(decoded(segment))
   if (!room) return { page: 'missing' }

@@ -18,6 +18,7 @@ export const de: Messages = {
     forget: (room) => `${room} vergessen`,
     roomNeeded: 'Ein Raum braucht einen Namen.',
     roomLong: 'Dieser Name ist zu lang.',
+    network: 'Kommt von hier ein Anruf durch?',
     privacy: 'Bild und Ton laufen nur über diesen Server.',
   },
   peers: {
@@ -216,6 +217,7 @@ export const de: Messages = {
     rejoin: 'Erneut beitreten',
     useHere: 'Hier weiterreden',
     home: 'Zum Anfang',
+    network: 'Netz prüfen',
   },
   errors: {
     title: 'Das hat nicht geklappt',

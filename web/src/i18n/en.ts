@@ -16,6 +16,7 @@ export const en = {
     forget: (room: string) => `Forget ${room}`,
     roomNeeded: 'A room needs a name.',
     roomLong: 'This name is too long.',
+    network: 'Does a call get through from here?',
     privacy: 'Pictures and voices pass through this server only.',
   },
   peers: {
@@ -214,6 +215,7 @@ export const en = {
     rejoin: 'Rejoin',
     useHere: 'Use here',
     home: 'Back to the start',
+    network: 'Check the network',
   },
   errors: {
     title: 'That did not work',

@@ -97,17 +97,51 @@ export async function requestInfo(): Promise<ServerInfo> {
   }
 }
 
-/** STUN and TURN for direct calls; none when the server has none, or does not answer: a call on one network needs none. */
-export async function requestIceServers(): Promise<readonly RTCIceServer[]> {
-  const fields = await ask('/ice-servers', { method: 'GET' }).catch(() => null)
+const strings = (value: unknown): readonly string[] => (Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [])
+
+function iceServersIn(fields: Fields | null): readonly RTCIceServer[] {
   const servers: unknown = fields?.['iceServers']
   if (!Array.isArray(servers)) return []
   return servers.flatMap((one: unknown) => {
-    if (!isFields(one) || !Array.isArray(one['urls'])) return []
-    const urls = one['urls'].filter((url) => typeof url === 'string')
+    if (!isFields(one)) return []
+    const urls = [...strings(one['urls'])]
     const username = string(one, 'username')
     return urls.length > 0 ? [{ urls, ...(username ? { username, credential: string(one, 'credential') } : {}) }] : []
   })
+}
+
+/** STUN and TURN for direct calls; none when the server has none, or does not answer: a call on one network needs none. */
+export async function requestIceServers(): Promise<readonly RTCIceServer[]> {
+  return iceServersIn(await ask('/ice-servers', { method: 'GET' }).catch(() => null))
+}
+
+export interface ConnectivityServers {
+  readonly iceServers: readonly RTCIceServer[]
+  /** Two STUN URLs, to be asked from one port. */
+  readonly natCheck: readonly string[]
+}
+
+/** A name that nobody's room has: no room is made of it, it only gets a token. */
+const TRIAL_ROOM = 'connectivity-check'
+
+const connectivityIn = (fields: Fields | null): ConnectivityServers => ({ iceServers: iceServersIn(fields), natCheck: strings(fields?.['natCheck']) })
+
+/**
+ * Everything there is to try. Where relays are for people with a token, one is asked for as for joining a room; also where the
+ * server cannot tell whose page this is, since browsers say so only over https.
+ */
+export async function requestConnectivity(): Promise<ConnectivityServers> {
+  const known = connectivityIn(
+    await ask('/ice-servers', { method: 'GET' }).catch((error: unknown) => {
+      if (error instanceof ApiError && error.code === 'unauthenticated') return null
+      throw error
+    }),
+  )
+  if (known.iceServers.some(({ username }) => username)) return known
+  const joined = await requestJoin({ room: TRIAL_ROOM, name: 'connectivity' }).catch(() => null)
+  if (joined === null) return known
+  const told = await ask('/ice-servers', { method: 'GET', headers: { Authorization: `Bearer ${joined.token}` } }).catch(() => null)
+  return told === null ? known : connectivityIn(told)
 }
 
 /** The address to connect to, for an answer's `url` and the page's own address. */

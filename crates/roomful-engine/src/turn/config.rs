@@ -19,6 +19,8 @@ pub struct TurnConfig {
     pub announced: Vec<IpAddr>,
     /// None for none, 0 for any free one.
     pub udp_port: Option<u16>,
+    /// A further one, by which a client sees whether a NAT gives each destination another port; else as above.
+    pub second_udp_port: Option<u16>,
     /// As above.
     pub tcp_port: Option<u16>,
     /// As above; needs a certificate.
@@ -55,6 +57,7 @@ impl Default for TurnConfig {
             addresses: vec![IpAddr::from([0, 0, 0, 0])],
             announced: vec![],
             udp_port: Some(0),
+            second_udp_port: None,
             tcp_port: None,
             tls_port: None,
             certificate: None,

@@ -36,7 +36,7 @@ impl Listeners {
         };
         let tls = config.tls_port.map(|_| load(config)).transpose()?;
         for ip in config.locals()? {
-            if let Some(port) = config.udp_port {
+            for port in [config.udp_port, config.second_udp_port].into_iter().flatten() {
                 made.sockets
                     .push(Socket::bind(SocketAddr::new(ip, port), config.portable)?);
             }

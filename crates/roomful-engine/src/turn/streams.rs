@@ -18,6 +18,8 @@ const IDLE_MS: u64 = 30_000;
 const MAX_WAITING: usize = 512 * 1_024;
 /// Bytes read in one turn of one stream.
 const READ: usize = 64 * 1_024;
+/// Bytes of buffer that a stream keeps when nothing waits: a packet each way needs no new one.
+const KEPT: usize = 16 * 1_024;
 
 struct Stream {
     socket: TcpStream,
@@ -135,7 +137,7 @@ impl Streams {
         }
         stream.unread.drain(..at);
         if stream.unread.is_empty() {
-            stream.unread = vec![];
+            stream.unread.shrink_to(KEPT);
         }
         let over = broken || state == Read1::Over || !stream.flush();
         (over.then_some(stream.client), state == Read1::More)
@@ -240,7 +242,8 @@ impl Stream {
             }
         };
         if done == self.unsent.len() {
-            self.unsent = vec![];
+            self.unsent.clear();
+            self.unsent.shrink_to(KEPT);
         } else {
             self.unsent.drain(..done);
         }

@@ -5,7 +5,7 @@ use super::outgoing::Outgoing;
 use super::relays::Relays;
 use super::streams::Streams;
 use crate::config::EngineError;
-use crate::socket::{Pump, BATCH};
+use crate::socket::{Message, Pump, BATCH};
 use mio::{Events, Poll, Token};
 use roomful_turn::allocation::{Client, Protocol};
 use roomful_turn::server::{Now, Server, Stats};
@@ -36,6 +36,8 @@ pub struct Worker {
     relays: Relays,
     pump: Pump,
     out: Outgoing,
+    /// One relay's messages; kept for its room.
+    group: Vec<Message>,
     announced: Vec<IpAddr>,
     /// Sources that may have more to read: their poll tells only once.
     again: VecDeque<Token>,
@@ -65,6 +67,7 @@ impl Worker {
             out: Outgoing::new(listeners.sockets.len(), pump.joins()),
             relays: Relays::new(config.relay_ports, RELAYS, random),
             streams: Streams::new(STREAMS),
+            group: vec![],
             announced: config.announced.clone(),
             again: VecDeque::new(),
             began: Instant::now(),
@@ -302,13 +305,14 @@ impl Worker {
             }
         }
         // One relay's messages in one call; their order to each peer stays.
-        self.out.relayed.sort_by_key(|(slot, _)| *slot);
-        let mut one: Vec<crate::socket::Message> = vec![];
+        self.out
+            .relayed
+            .sort_unstable_by_key(|(slot, message)| (*slot, message.offset));
         for group in self.out.relayed.chunk_by(|a, b| a.0 == b.0) {
             if let Some(relay) = group.first().and_then(|(slot, _)| self.relays.get(*slot)) {
-                one.clear();
-                one.extend(group.iter().map(|(_, message)| *message));
-                self.pump.send(&relay.socket, &self.out.arena, &one);
+                self.group.clear();
+                self.group.extend(group.iter().map(|(_, message)| *message));
+                self.pump.send(&relay.socket, &self.out.arena, &self.group);
             }
         }
         let frames = std::mem::take(&mut self.out.frames);
@@ -317,12 +321,13 @@ impl Worker {
             self.streams.write(*stream, bytes);
         }
         let mut last = None;
-        for (stream, ..) in frames {
-            if last != Some(stream) {
-                self.over(stream as usize, now, Streams::flush);
+        for (stream, ..) in &frames {
+            if last != Some(*stream) {
+                self.over(*stream as usize, now, Streams::flush);
             }
-            last = Some(stream);
+            last = Some(*stream);
         }
+        self.out.frames = frames;
         self.out.clear();
     }
 

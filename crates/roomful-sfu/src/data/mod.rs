@@ -4,6 +4,7 @@
 mod envelope;
 mod hold;
 pub mod livekit;
+mod pressure;
 mod replay;
 mod tracks;
 
@@ -18,6 +19,7 @@ use crate::router::Router;
 use crate::slab::Key;
 use hold::{Follow, Holds, Item};
 use livekit::LiveKit;
+use pressure::Pressure;
 use roomful_rtc::dcep::{ChannelOptions, Reliability};
 use roomful_rtc::sctp::{ChannelId, SendError};
 use std::collections::{HashMap, HashSet};
@@ -71,6 +73,7 @@ pub struct Data {
     early: HashMap<Key, Vec<Arc<[u8]>>>,
     /// Participants that were told of as slow readers and have not caught up.
     slow: HashSet<Key>,
+    pressure: Pressure,
     dirty: Vec<Key>,
 }
 
@@ -282,9 +285,16 @@ impl Router {
                 .entry(sender)
                 .or_default()
                 .keep(address.sequence, packet.clone(), names, now);
+            self.data.pressure.count(sender, packet.len(), now);
         }
         for recipient in recipients {
             self.send_to(recipient, kind, &packet);
+            if kind == DataKind::Reliable {
+                let backlog = self.backlog(recipient);
+                if self.data.pressure.press(sender, recipient, backlog, now) {
+                    self.read_reliable(sender, false);
+                }
+            }
         }
         if let (Some(room), Some(person)) = (watched, self.participants.get(sender)) {
             let event = Event::Data {
@@ -341,6 +351,41 @@ impl Router {
             }
         }
         true
+    }
+
+    /// Reliable bytes that wait for a participant.
+    fn backlog(&mut self, participant: Key) -> usize {
+        let downstream = self.participants.get(participant).and_then(|p| p.downstream);
+        let Some(connection) = downstream.and_then(|key| self.connections.get_mut(key)) else {
+            return 0;
+        };
+        let channel = connection.reliable;
+        channel.map_or(0, |channel| connection.transport.buffered(channel))
+    }
+
+    /// Reads a participant's reliable channel, or leaves what comes in its window. Returns the connection.
+    fn read_reliable(&mut self, participant: Key, on: bool) -> Option<Key> {
+        let key = self.participants.get(participant)?.upstream?;
+        let connection = self.connections.get_mut(key)?;
+        connection.transport.read_channel(connection.reliable?, on);
+        Some(key)
+    }
+
+    /// Reads those again whose receivers have caught up.
+    fn relieve(&mut self, now: Instant, egress: &mut impl Egress) {
+        while !self.data.pressure.is_idle() {
+            let mut pressure = std::mem::take(&mut self.data.pressure);
+            let next = pressure.next(now, |receiver| self.backlog(receiver));
+            self.data.pressure = pressure;
+            let Some(sender) = next else { return };
+            let Some(key) = self.read_reliable(sender, true) else {
+                continue;
+            };
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.transport.flush_data(now);
+            }
+            self.drive(key, now, egress);
+        }
     }
 
     /// From the server: to everybody, or to some.
@@ -407,6 +452,7 @@ impl Router {
     }
 
     pub(crate) fn flush_data(&mut self, now: Instant, egress: &mut impl Egress) {
+        self.relieve(now, egress);
         for key in std::mem::take(&mut self.data.dirty) {
             if let Some(connection) = self.connections.get_mut(key) {
                 connection.data_waiting = false;
@@ -420,6 +466,7 @@ impl Router {
         self.data.replays.remove(&key);
         self.data.early.remove(&key);
         self.data.slow.remove(&key);
+        self.data.pressure.forget(key);
         self.data.tracks.forget(key);
         self.data.holds.forget(key);
     }

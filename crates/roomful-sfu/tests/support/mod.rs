@@ -20,9 +20,12 @@ use roomful_sfu::command::{Command, Credentials, Id, Rights, Role};
 use roomful_sfu::egress::Egress;
 use roomful_sfu::event::Event;
 use roomful_sfu::{Router, RouterConfig};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+
+/// Packets that a slow way holds; more are lost.
+const QUEUE: usize = 60;
 
 /// Collects what the router sends.
 #[derive(Default)]
@@ -55,6 +58,10 @@ pub struct Client {
     pub rtcp: Vec<Vec<u8>>,
     /// Media packets that the network loses on their way here: asked with each packet's header.
     pub lose: Option<Box<dyn FnMut(&RtpHeader) -> bool>>,
+    /// Bytes of DTLS that its way here carries in 5 ms; `None` for all.
+    pub rate: Option<usize>,
+    queue: VecDeque<Vec<u8>>,
+    credit: usize,
     pub setup: &'static str,
     fingerprint: String,
     ufrag: String,
@@ -75,6 +82,18 @@ pub fn id(text: &str) -> Id {
     text.into()
 }
 
+impl Client {
+    /// What a slow way has carried since.
+    fn pass(&mut self, now: Instant) {
+        self.credit = (self.credit + self.rate.unwrap_or(0)).min(self.rate.unwrap_or(0) + 1500);
+        while self.queue.front().is_some_and(|p| p.len() <= self.credit) {
+            let packet = self.queue.pop_front().unwrap();
+            self.credit -= packet.len();
+            self.transport.handle_dtls(&packet, now);
+        }
+    }
+}
+
 impl World {
     pub fn new() -> Self {
         let now = Instant::now();
@@ -87,7 +106,7 @@ impl World {
                 server.ip(),
                 server.port()
             )],
-            codecs: ["opus", "red", "vp8", "h264", "vp9", "av1"]
+            codecs: ["opus", "red", "pcmu", "pcma", "vp8", "h264", "vp9", "av1", "h265"]
                 .map(str::to_owned)
                 .to_vec(),
             max_tracks: 8,
@@ -148,6 +167,9 @@ impl World {
             received: vec![],
             rtcp: vec![],
             lose: None,
+            rate: None,
+            queue: VecDeque::new(),
+            credit: 0,
             setup,
             fingerprint: identity.fingerprint().to_owned(),
             ufrag,
@@ -260,6 +282,10 @@ impl World {
             self.router.handle_timeout(self.now, &mut wire);
             self.router.flush(self.now, &mut wire);
             self.deliver(wire);
+            let now = self.now;
+            for client in self.clients.values_mut() {
+                client.pass(now);
+            }
             self.collect();
         }
     }
@@ -277,6 +303,11 @@ impl World {
             match packet[0] {
                 0..=3 => {
                     client.transport.handle_stun(&theirs, &packet, self.now);
+                }
+                20..=63 if client.rate.is_some() => {
+                    if client.queue.len() < QUEUE {
+                        client.queue.push_back(packet);
+                    }
                 }
                 20..=63 => client.transport.handle_dtls(&packet, self.now),
                 _ if (192..=223).contains(&packet[1]) => {
@@ -418,6 +449,18 @@ pub fn video_of(codec: &str, direction: &str, extra: &str) -> String {
 pub fn audio(direction: &str, extra: &str) -> String {
     format!(
         "m=audio 9 UDP/TLS/RTP/SAVPF 111\na={direction}\na=rtcp-mux\na=rtpmap:111 opus/48000/2\n{}{extra}",
+        extmaps()
+    )
+}
+
+/// A sound section of these payload types, each with what stands behind it in `a=rtpmap`.
+pub fn audio_of(codecs: &[(u8, &str)], direction: &str, extra: &str) -> String {
+    let types: Vec<String> = codecs.iter().map(|(pt, _)| pt.to_string()).collect();
+    let maps = codecs.iter().map(|(pt, name)| format!("a=rtpmap:{pt} {name}\n"));
+    format!(
+        "m=audio 9 UDP/TLS/RTP/SAVPF {}\na={direction}\na=rtcp-mux\n{}{}{extra}",
+        types.join(" "),
+        maps.collect::<String>(),
         extmaps()
     )
 }

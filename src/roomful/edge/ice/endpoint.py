@@ -5,14 +5,14 @@ Without a token a page of this server is told of STUN alone, or of TURN too wher
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from roomful.auth.relay import Relays
+from roomful.auth.relay import IceServer, Relays
 from roomful.auth.token import verify
 from roomful.core.errors import Unauthenticated
 from roomful.edge.origins import Origins
@@ -55,7 +55,7 @@ class IceEndpoint:
                 if self.visitors_relay
                 else self.relays.stun(host)
             )
-            return JSONResponse({"iceServers": servers}, headers=headers)
+            return self._told(servers, host, headers)
         try:
             if not header.startswith(_BEARER):
                 raise Unauthenticated("the header must start with Bearer")
@@ -64,7 +64,12 @@ class IceEndpoint:
             return _refused(error.message, headers)
         if not grant.video.room_join:
             return _refused("the token lets nobody join a room", headers, 403)
-        return JSONResponse({"iceServers": self.relays.ice_servers(host, grant.identity, now_s)}, headers=headers)
+        return self._told(self.relays.ice_servers(host, grant.identity, now_s), host, headers)
+
+    def _told(self, servers: Sequence[IceServer], host: str, headers: Mapping[str, str]) -> JSONResponse:
+        """`natCheck` is for the page that tells people about their network; calls do not need it."""
+        check = self.relays.nat_check(host)
+        return JSONResponse({"iceServers": servers, **({"natCheck": check} if check else {})}, headers=dict(headers))
 
 
 def _refused(why: str, headers: Mapping[str, str], status: int = 401) -> JSONResponse:

@@ -38,6 +38,13 @@ def bearer(grant: Grant, **options: Any) -> dict[str, str]:
 MAY_JOIN = Grant(identity="ada", video=VideoGrant(room_join=True, room="r"))
 
 
+def test_a_second_port_is_told_beside_the_servers() -> None:
+    edge = IceEndpoint(Relays(b"north", udp_port=1, second_udp_port=2), KEYS, StillClock(), Origins())  # pyright: ignore[reportArgumentType]
+    told = AsgiClient(Starlette(routes=edge.routes())).request("GET", "/ice-servers", headers=bearer(MAY_JOIN)).json()
+    assert told["natCheck"] == ["stun:testserver:1", "stun:testserver:2"]
+    assert "natCheck" not in ask(bearer(MAY_JOIN)).json()
+
+
 def test_a_join_token_gets_a_password_under_its_identity() -> None:
     response = ask(bearer(MAY_JOIN))
     stun, turn = response.json()["iceServers"]

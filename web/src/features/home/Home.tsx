@@ -7,11 +7,28 @@ import { useLanguage, useT } from '../../i18n'
 import { forgetRoom, recentRooms, savedName, saveName } from '../../room/device'
 import { Button, IconButton } from '../../ui/Button'
 import { TextField } from '../../ui/Field'
-import { Icon } from '../../ui/Icon'
+import { Icon, type IconName } from '../../ui/Icon'
 import { Logo } from '../../ui/Logo'
 import { ago } from '../../ui/time'
 import { Illustration } from './Illustration'
 import { randomRoom, secureRandom } from './names'
+
+/** A page of the app that is not a room. */
+function Other({ path, icon, text }: { path: string; icon: IconName; text: string }): ReactNode {
+  return (
+    <a
+      className="fine"
+      href={path}
+      onClick={(event) => {
+        if (event.metaKey || event.ctrlKey || event.shiftKey) return
+        event.preventDefault()
+        go(path)
+      }}
+    >
+      <Icon name={icon} size={16} /> {text}
+    </a>
+  )
+}
 
 export function Home(): ReactNode {
   const t = useT()
@@ -83,17 +100,10 @@ export function Home(): ReactNode {
               <Icon name="lock" size={16} /> {t.home.privacy}
             </p>
           </form>
-          <a
-            className="fine"
-            href="/p2p"
-            onClick={(event) => {
-              if (event.metaKey || event.ctrlKey || event.shiftKey) return
-              event.preventDefault()
-              go('/p2p')
-            }}
-          >
-            <Icon name="stages" size={16} /> {t.peers.link}
-          </a>
+          <div className="home-others">
+            <Other path="/p2p" icon="stages" text={t.peers.link} />
+            <Other path="/connectivity" icon="refresh" text={t.home.network} />
+          </div>
           {recent.length > 0 && (
             <nav className="recent" aria-labelledby="recent">
               <h2 id="recent">{t.home.recent}</h2>
