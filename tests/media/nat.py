@@ -54,6 +54,10 @@ class Street:
         ip("-n", namespace, "addr", "add", f"{address}/24", "dev", device)
         ip("-n", namespace, "link", "set", device, "up")
 
+    def ipv6(self, namespace: str, address: str) -> None:
+        """One more address of `eth0`, usable at once."""
+        ip("-n", namespace, "addr", "add", f"{address}/64", "dev", "eth0", "nodad")
+
     def home(self, number: int) -> str:
         """A namespace behind a NAT of its own that gives every destination another port and lets nothing in."""
         nat, home = self.add(f"n{number}"), self.add(f"h{number}")

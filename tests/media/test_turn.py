@@ -80,8 +80,8 @@ def ice_servers(net: Street, namespace: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize(
     "extra",
-    [[], ["-t"], ["-c"], ["-S", "-t"], ["-s"], ["-y"]],
-    ids=["udp", "tcp", "one-port", "tls", "send-indications", "client-to-client"],
+    [[], ["-t"], ["-c"], ["-S", "-t"], ["-s"], ["-y"], ["-l", "1800"]],
+    ids=["udp", "tcp", "one-port", "tls", "send-indications", "client-to-client", "fragments"],
 )
 def test_coturns_client_loses_nothing(net: Street, tmp_path: Path, extra: list[str]) -> None:
     assert shutil.which("turnutils_uclient"), "Debian's coturn is not installed"
@@ -102,6 +102,31 @@ def test_coturns_client_loses_nothing(net: Street, tmp_path: Path, extra: list[s
             finally:
                 far.terminate()
     lost = re.search(r"Total lost packets (\d+) \(([\d.]+)%\)", said)
+    assert lost and int(lost[1]) == 0, said[-3_000:]
+    assert re.search(r"tot_send_msgs=(120|240), tot_recv_msgs=\1", said), said[-3_000:]
+
+
+@pytest.mark.parametrize("extra", [["-x"], ["-x", "-t"]], ids=["udp", "tcp"])
+def test_ipv6_is_relayed_too(net: Street, tmp_path: Path, extra: list[str]) -> None:
+    person = net.add("person")
+    net.wire(f"{net.tag}street", person, "eth0", "10.213.0.60")
+    peer = net.add("peer")
+    net.wire(f"{net.tag}street", peer, "eth0", "10.213.0.50")
+    for number, namespace in ((1, net.server), (60, person), (50, peer)):
+        net.ipv6(namespace, f"fd00:213::{number}")
+    with roomful(net, tmp_path, "--turn-allow", "fd00:213::/64", bind=f"{SERVER},fd00:213::1"):
+        relay = ice_servers(net, person)[1]
+        with subprocess.Popen(
+            [*net.inside(peer), "turnutils_peer", "-L", "fd00:213::50"], stdout=subprocess.DEVNULL
+        ) as far:
+            try:
+                said = run(
+                    net, person, "turnutils_uclient", "-u", str(relay["username"]), "-w", str(relay["credential"]),
+                    "-e", "fd00:213::50", "-n", "60", "-m", "2", "-l", "900", "-z", "10", *extra, "fd00:213::1",
+                )  # fmt: skip
+            finally:
+                far.terminate()
+    lost = re.search(r"Total lost packets (\d+) ", said)
     assert lost and int(lost[1]) == 0, said[-3_000:]
     assert re.search(r"tot_send_msgs=(120|240), tot_recv_msgs=\1", said), said[-3_000:]
 

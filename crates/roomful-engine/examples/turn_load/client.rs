@@ -39,15 +39,27 @@ impl Client {
         secret: &str,
         realm: &str,
     ) -> Result<Self, Box<dyn Error>> {
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let username = username(now_s + 3_600, &format!("load{number}"));
+        let password = password(secret.as_bytes(), &username);
+        Self::named(server, own, username, &password, realm)
+    }
+
+    /// The same under any name. A server that refuses is an error that says its code.
+    pub fn named(
+        server: SocketAddr,
+        own: IpAddr,
+        username: String,
+        password: &str,
+        realm: &str,
+    ) -> Result<Self, Box<dyn Error>> {
         let socket = UdpSocket::bind((own, 0))?;
         let peer = UdpSocket::bind((own, 0))?;
         socket.set_read_timeout(Some(Duration::from_secs(1)))?;
-        let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let username = username(now_s + 3_600, &format!("load{number}"));
         let mut lease = Lease {
             socket: socket.try_clone()?,
             server,
-            keys: long_term_key(&username, realm, &password(secret.as_bytes(), &username)),
+            keys: long_term_key(&username, realm, password),
             username,
             realm: realm.to_owned(),
             nonce: vec![],
@@ -95,6 +107,7 @@ impl Lease {
 
     fn ask(&mut self, method: u16, write: impl Fn(&mut Writer<'_>)) -> Result<Vec<u8>, Box<dyn Error>> {
         let mut buffer = [0; 2_048];
+        let mut why = "the server does not answer".to_owned();
         for _ in 0..TRIES {
             let bytes = self.request(method, &write);
             self.socket.send_to(&bytes, self.server)?;
@@ -106,12 +119,17 @@ impl Lease {
             if message.class == Class::Success {
                 return Ok(answer.to_vec());
             }
+            if let Some([.., class, number]) =
+                message.attribute(kind::ERROR_CODE).and_then(|one| one.get(..4))
+            {
+                why = format!("refused with {class}{number:02}");
+            }
             match message.attribute(kind::NONCE) {
                 Some(nonce) => self.nonce = nonce.to_vec(),
-                None => return Err(format!("refused: {:?}", message.attribute(kind::ERROR_CODE)).into()),
+                None => break,
             }
         }
-        Err("the server does not answer".into())
+        Err(why.into())
     }
 }
 

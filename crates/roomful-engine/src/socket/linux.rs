@@ -85,6 +85,10 @@ impl Linux {
         let taken = usize::try_from(taken).unwrap_or(0).min(BATCH);
         for at in 0..taken {
             let length = (self.headers[at].msg_len as usize).min(MAX_DATAGRAM);
+            // A datagram that did not fit is damaged.
+            if self.headers[at].msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
+                continue;
+            }
             if let Some(remote) = address(&self.names[at]) {
                 each(remote, &mut self.buffers[at][..length]);
             }

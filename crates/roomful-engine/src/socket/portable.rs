@@ -4,14 +4,15 @@ use super::{BATCH, MAX_DATAGRAM};
 use std::net::{SocketAddr, UdpSocket};
 
 pub fn receive(socket: &UdpSocket, mut each: impl FnMut(SocketAddr, &mut [u8])) -> usize {
-    let mut buffer = [0u8; MAX_DATAGRAM];
+    // One more: what fills it is a datagram that did not fit, and damaged.
+    let mut buffer = [0u8; MAX_DATAGRAM + 1];
     let mut taken = 0;
     while taken < BATCH {
         let Ok((length, remote)) = socket.recv_from(&mut buffer) else {
             break;
         };
         taken += 1;
-        if let Some(bytes) = buffer.get_mut(..length) {
+        if let Some(bytes) = buffer.get_mut(..length).filter(|_| length <= MAX_DATAGRAM) {
             each(remote, bytes);
         }
     }

@@ -256,6 +256,47 @@ fn wrong_streams_are_closed_and_the_others_go_on() {
 }
 
 #[test]
+fn a_message_in_pieces_is_relayed_whole() {
+    let turn = Turn::start(&config(), &[]).unwrap();
+    let stream = TcpStream::connect(port(&turn, Kind::Tcp, false)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut ada = Lent::new(Person::new(Line::Tcp(stream)));
+    let bob = peer("127.0.0.1:0");
+    ada.person.bind(0x4001, bob.local_addr().unwrap());
+    let mut bytes = [&[0x40, 0x01, 0, 101][..], &[7; 101], &[0; 3]].concat();
+    bytes.extend_from_slice(&[0x40, 0x01, 0, 4, 1, 2, 3, 4]);
+    let Line::Tcp(stream) = &mut ada.person.line else {
+        panic!("TCP")
+    };
+    for byte in bytes {
+        stream.write_all(&[byte]).unwrap();
+    }
+    let mut buffer = [0; 2_048];
+    assert_eq!(bob.recv(&mut buffer).unwrap(), 101);
+    assert_eq!(buffer[..101], [7; 101]);
+    assert_eq!(bob.recv(&mut buffer).unwrap(), 4);
+}
+
+#[test]
+fn a_datagram_that_does_not_fit_is_dropped_not_cut() {
+    for portable in [false, true] {
+        let turn = Turn::start(&TurnConfig { portable, ..config() }, &[]).unwrap();
+        let mut ada = Lent::new(Person::udp(port(&turn, Kind::Udp, false)));
+        let bob = peer("127.0.0.1:0");
+        ada.person.bind(0x4001, bob.local_addr().unwrap());
+        bob.send_to(&[1; 3_000], ada.relayed).unwrap();
+        bob.send_to(&[2; 1_900], ada.relayed).unwrap();
+        let got = ada.person.receive();
+        assert_eq!((got.len(), got[4]), (1_904, 2), "portable {portable}");
+        ada.person.through(0x4001, &[3; 3_000]);
+        ada.person.through(0x4001, &[4; 1_900]);
+        let mut buffer = [0; 4_096];
+        assert_eq!((bob.recv(&mut buffer).unwrap(), buffer[0]), (1_900, 4));
+    }
+}
+
+#[test]
 fn settings_that_make_no_sense_are_told() {
     for wrong in [
         TurnConfig {
