@@ -103,3 +103,39 @@ async def test_a_backup_codec_serves_who_cannot_have_the_first(
         )
 
     await until("the picture goes on for the first one", goes_on, 30)
+
+
+WITHOUT_RED = """
+  const add = RTCPeerConnection.prototype.addTransceiver;
+  RTCPeerConnection.prototype.addTransceiver = function (kind, init) {
+    const made = add.call(this, kind, init);
+    if (kind === 'audio' && init?.direction === 'recvonly')
+      made.setCodecPreferences(RTCRtpReceiver.getCapabilities('audio').codecs.filter(
+        (one) => one.mimeType.toLowerCase() !== 'audio/red'));
+    return made;
+  };"""
+SOUND = """
+  for (const who of room.remoteParticipants.values())
+    for (const one of who.audioTrackPublications.values())
+      for (const s of (await one.track?.receiver?.getStats())?.values() ?? [])
+        if (s.type === 'inbound-rtp') return [s.packetsReceived, s.bytesReceived, s.totalAudioEnergy];
+  return [0, 0, 0];"""
+
+
+async def test_sound_with_redundancy_goes_as_red_or_as_opus(sdk: Sdk) -> None:
+    """RFC 2198: who has no RED gets its primary block. Chromium names the codec inside, so that only sizes tell."""
+    ada = await sdk("Ada", "red")
+    people = [await sdk("Rich", "red"), await sdk("Poor", "red", script=WITHOUT_RED)]
+    await ada.run("await room.localParticipant.setMicrophoneEnabled(true, undefined, { red: true, dtx: false });")
+
+    async def hear(more_than: list[list[float]], packets: int) -> bool:
+        now = [await who.run(SOUND) for who in people]
+        pairs = list(zip(now, more_than, strict=True))
+        return all(one[0] > before[0] + packets and one[2] > before[2] for one, before in pairs)
+
+    await until("both hear", lambda: hear([[0, 0, 0]] * 2, 50), 40)
+    before = [await who.run(SOUND) for who in people]
+    await until("both go on hearing", lambda: hear(before, 250), 40)
+    after = [await who.run(SOUND) for who in people]
+    rich, poor = ((b[1] - a[1]) / (b[0] - a[0]) for a, b in zip(before, after, strict=True))
+    assert rich > 1.3 * poor, (rich, poor)
