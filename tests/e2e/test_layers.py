@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from clients import Connect, publish_picture
 from conftest import Sdk
+from livekit import rtc
 from people import Person, until
 from sdk_page import SdkPerson
 
@@ -53,7 +55,7 @@ async def _walks_through(bob: SdkPerson, other: str) -> list[float]:
     return [top, *widths]
 
 
-@pytest.mark.parametrize("mode", ["L3T3_KEY"])
+@pytest.mark.parametrize("mode", ["L3T3_KEY", "L3T3"])
 @pytest.mark.parametrize("codec", ["vp9", "av1"])
 async def test_a_browser_gets_the_layer_it_asks_for(sdk: Sdk, codec: str, mode: str) -> None:
     ada = await sdk("ada", f"layers-{codec}-{mode}")
@@ -72,3 +74,13 @@ async def test_a_browser_gets_the_layer_it_asks_for(sdk: Sdk, codec: str, mode: 
     await bob.run(VIEW.format(call="setVideoFPS(60)"))
     await asyncio.sleep(2)
     assert 4 <= few < 0.7 * await frames_in(4)
+
+
+async def test_a_browser_chooses_layers_of_the_python_sdk(sdk: Sdk, connect: Connect) -> None:
+    ada = await connect("ada", "layers-python")
+    bob = await sdk("bob", "layers-python")
+    feeding = await publish_picture(ada, rtc.VideoCodec.VP9, 1280, 720, scalability_mode="L3T3_KEY")
+    try:
+        await _walks_through(bob, "ada")
+    finally:
+        feeding.cancel()
