@@ -1,4 +1,6 @@
 //! A transport in use: what was negotiated on it, and what arrives and leaves on which source.
+use crate::allocator::Allocation;
+use crate::bwe::Estimator;
 use crate::command::{Id, Role};
 use crate::slab::Key;
 use roomful_rtc::codec::Codec;
@@ -103,6 +105,10 @@ pub struct Connection {
     pub rtcp: Vec<u8>,
     /// Loss towards and from this peer, 0.0–1.0, smoothed.
     pub loss: f32,
+    /// What the path towards this peer carries.
+    pub bwe: Estimator,
+    /// What its videos were given of that.
+    pub allocation: Allocation,
 }
 
 impl Connection {
@@ -148,6 +154,8 @@ impl Connection {
             data_waiting: false,
             rtcp: vec![],
             loss: 0.0,
+            bwe: Estimator::new(now),
+            allocation: Allocation::default(),
         }
     }
 

@@ -1,4 +1,5 @@
 //! A subscription: one participant receiving one track, with the numbers it sees.
+use crate::allocator::Held;
 use crate::command::ViewSettings;
 use crate::layers::Target;
 use crate::rewrite::Rewriter;
@@ -26,6 +27,8 @@ pub struct Downstream {
     pub current: Option<usize>,
     /// What shall be sent.
     pub target: Option<Target>,
+    /// What its share of the path allows.
+    pub held: Held,
     /// Which of its packets.
     pub selector: Selector,
     pub rewriter: Option<Rewriter>,
@@ -66,6 +69,7 @@ impl Downstream {
             settings,
             current: None,
             target: None,
+            held: Held::Free,
             selector: Selector::default(),
             rewriter: None,
             rtx_index: 1,

@@ -59,8 +59,20 @@ impl Router {
                     self.repairs().push((down, sequence));
                 }
             }
-            Feedback::Twcc(packet) => twcc::read(packet, |_, _| {}),
-            Feedback::Remb { .. } | Feedback::Bye { .. } => {}
+            Feedback::Twcc(packet) => {
+                let Some(connection) = self.connections.get_mut(key) else {
+                    return;
+                };
+                let bwe = &mut connection.bwe;
+                twcc::read(packet, |number, arrival| bwe.on_status(number, arrival));
+                bwe.on_feedback(connection.round_trip, now);
+            }
+            Feedback::Remb { bitrate_bps } => {
+                if let Some(connection) = self.connections.get_mut(key) {
+                    connection.bwe.on_remb(bitrate_bps, now);
+                }
+            }
+            Feedback::Bye { .. } => {}
         }
     }
 
@@ -155,6 +167,7 @@ impl Router {
         self.scratch_sequences = sequences;
         for key in self.connections.keys() {
             self.report(key, now, egress);
+            self.pad(key, now, egress);
         }
     }
 
@@ -217,6 +230,7 @@ impl Router {
 
     /// Every 100 ms while packets flow: layers, demand, speakers, quality.
     pub(crate) fn look_around(&mut self, now: Instant) {
+        self.allocate(now);
         let busy = self.busy.clone();
         for key in &busy {
             self.retarget_track(*key, now);
@@ -323,6 +337,13 @@ impl Router {
                 l if l < 0.10 => (Quality::Good, 4.0 - l * 10.0),
                 l => (Quality::Poor, (3.0 - l * 5.0).max(1.0)),
             };
+            let (held, most) = self.held_quality(person.downstream);
+            let quality = match (quality, held) {
+                (Quality::Poor, _) | (_, Quality::Poor) => Quality::Poor,
+                (Quality::Good, _) | (_, Quality::Good) => Quality::Good,
+                (quality, _) => quality,
+            };
+            let score = f32::min(score, most);
             if person.quality != Some(quality) {
                 news.push((key, person.id.clone(), quality, score));
             }

@@ -1,8 +1,9 @@
 //! Media going out: once a tick, for each stream that had packets, for each subscriber, sealed straight into the socket's arena.
 //!
 //! The inner loop allocates nothing, locks nothing and looks nothing up by hash.
+use crate::bwe::DATAGRAM;
 use crate::connection::Connection;
-use crate::downstream::Downstream;
+use crate::downstream::{Downstream, Payload};
 use crate::egress::Egress;
 use crate::event::Event;
 use crate::rewrite::{Sent, NO_TARGET};
@@ -13,7 +14,7 @@ use crate::slab::{Key, Slab};
 use crate::track::Stream;
 use roomful_rtc::codec::Codec;
 use roomful_rtc::rtp::extension::Block;
-use roomful_rtc::rtp::{red_primary, NewHeader, MIN_HEADER};
+use roomful_rtc::rtp::{red_primary, Extension, NewHeader, MIN_HEADER};
 use roomful_rtc::transport::Path;
 use std::time::Instant;
 
@@ -63,7 +64,7 @@ impl Router {
                 if down.current != Some(stream_at) && down.target.map(|t| t.stream) != Some(stream_at) {
                     continue;
                 }
-                let sent = send_run(down, stream, stream_at, run, &self.connections, now, egress);
+                let sent = send_run(down, stream, stream_at, run, &mut self.connections, now, egress);
                 self.forwarded += sent;
                 if sent > 0 && !down.told {
                     down.told = true;
@@ -120,7 +121,7 @@ impl Router {
         if down.current != Some(usize::from(sent.stream)) {
             return;
         }
-        let Some(connection) = down.connection.and_then(|c| self.connections.get(c)) else {
+        let Some(connection) = down.connection.and_then(|c| self.connections.get_mut(c)) else {
             return;
         };
         let Some(path) = connection.transport.send_path() else {
@@ -176,11 +177,11 @@ pub(crate) fn send_run(
     stream: &Stream,
     stream_at: usize,
     run: &[(Key, usize, u64)],
-    connections: &Slab<Connection>,
+    connections: &mut Slab<Connection>,
     now: Instant,
     egress: &mut impl Egress,
 ) -> u64 {
-    let Some(connection) = down.connection.and_then(|c| connections.get(c)) else {
+    let Some(connection) = down.connection.and_then(|c| connections.get_mut(c)) else {
         return 0;
     };
     if !connection.transport.is_connected() {
@@ -226,7 +227,7 @@ fn send_one(
     stream: &Stream,
     source: u64,
     slot: &Slot,
-    connection: &Connection,
+    connection: &mut Connection,
     path: &Path,
     now: Instant,
     egress: &mut impl Egress,
@@ -274,13 +275,14 @@ fn write_packet(
     slot: &Slot,
     index: u64,
     numbers: Sent,
-    connection: &Connection,
+    connection: &mut Connection,
     path: &Path,
     now: Instant,
     egress: &mut impl Egress,
     rtx: Option<(u8, u64)>,
 ) -> bool {
-    let Some(sender) = connection.transport.sender() else {
+    let Connection { transport, bwe, .. } = connection;
+    let Some(sender) = transport.sender() else {
         return false;
     };
     let (mut payload, mut codec) = (slot.payload.as_slice(), stream.codec);
@@ -297,6 +299,7 @@ fn write_packet(
     let Some(names) = down.payload(codec) else {
         return false;
     };
+    let numbered = numbered(down, names);
     let Some(rewriter) = down.rewriter.as_mut() else {
         return false;
     };
@@ -305,6 +308,9 @@ fn write_packet(
         number_shift: rewriter.number_shift(),
         mask: mask(stream, slot, numbers.target),
     };
+    if let Some(id) = numbered {
+        block.push(id, &bwe.next_number().to_be_bytes());
+    }
     slot.write_extensions(&down.extensions, &retold, &mut block);
     let (payload_type, ssrc, out_index, prefix) = match rtx {
         Some((payload_type, rtx_index)) => (payload_type, down.rtx_ssrc, rtx_index, 2),
@@ -339,6 +345,9 @@ fn write_packet(
     if sender.protect_rtp(out, header_len, ssrc, out_index).is_err() {
         return false;
     }
+    if numbered.is_some() {
+        bwe.on_sent(total, now);
+    }
     if rtx.is_none() {
         let number = slot.frame.map(|f| f.number.wrapping_add(retold.number_shift));
         rewriter.sent(index, timestamp, number, now);
@@ -346,6 +355,72 @@ fn write_packet(
         down.octets = down.octets.wrapping_add(payload.len() as u32);
     }
     true
+}
+
+/// Longest padding of a packet: its length stands in its last byte (RFC 3550 §5.1).
+const PADDING: usize = 255;
+
+/// Whether probes can be sent beside a video.
+pub(crate) fn carries_probes(down: &Downstream) -> bool {
+    down.payloads.iter().any(|names| numbered(down, *names).is_some())
+}
+
+/// A packet of padding alone, sent as a retransmission of nothing: it is counted in feedback and shown to nobody. Returns its size.
+pub(crate) fn write_probe(
+    down: &mut Downstream,
+    connection: &mut Connection,
+    path: &Path,
+    now: Instant,
+    egress: &mut impl Egress,
+) -> usize {
+    let Connection { transport, bwe, .. } = connection;
+    let named = down
+        .payloads
+        .iter()
+        .find_map(|names| Some((names.rtx, numbered(down, *names)?)));
+    let (Some(sender), Some((payload_type, id))) = (transport.sender(), named) else {
+        return 0;
+    };
+    let mut block = Block::default();
+    block.push(id, &bwe.next_number().to_be_bytes());
+    let header_len = MIN_HEADER + block.bytes().len();
+    let total = header_len + PADDING + sender.overhead();
+    let out = egress.slot(path, total);
+    let header = NewHeader {
+        marker: false,
+        payload_type,
+        sequence: down.rtx_index as u16,
+        timestamp: 0,
+        ssrc: down.rtx_ssrc,
+    };
+    if header.write(&block, out).is_none() {
+        return 0;
+    }
+    if let [first, ..] = out {
+        *first |= 0x20;
+    }
+    if let Some(padding) = out.get_mut(header_len..header_len + PADDING) {
+        padding.fill(0);
+        if let Some(last) = padding.last_mut() {
+            *last = PADDING as u8;
+        }
+    }
+    if sender
+        .protect_rtp(out, header_len, down.rtx_ssrc, down.rtx_index)
+        .is_err()
+    {
+        return 0;
+    }
+    down.rtx_index += 1;
+    bwe.on_sent(total, now);
+    total + DATAGRAM
+}
+
+/// The extension that carries transport-wide numbers. Without RTX a packet is sent again as it was, and has none.
+#[inline]
+fn numbered(down: &Downstream, names: Payload) -> Option<u8> {
+    let id = down.extensions.id(Extension::TransportCc)?;
+    (names.codec.is_video() && names.rtx != 0).then_some(id)
 }
 
 /// The targets that a subscriber is told are being sent, when it gets less than the publisher sends: at the first packet of each

@@ -13,6 +13,10 @@
     )
 )]
 
+mod allocator;
+mod bitrates;
+mod budget;
+mod bwe;
 pub mod command;
 mod connection;
 pub mod data;

@@ -88,7 +88,7 @@ impl Router {
         let run: Vec<(Key, usize, u64)> = (first.index..=stream.highest)
             .map(|index| (track_key, at, index))
             .collect();
-        let sent = send_run(down, stream, at, &run, &self.connections, now, egress);
+        let sent = send_run(down, stream, at, &run, &mut self.connections, now, egress);
         self.forwarded += sent;
         sent > 0 && !std::mem::replace(&mut down.told, true)
     }

@@ -15,7 +15,7 @@ use roomful_rtc::sdp::fmtp::opus_send;
 use roomful_rtc::sdp::model::{CodecLine, Feedback, Section};
 use roomful_rtc::sdp::negotiate::{Decision, Outgoing};
 
-/// Of what we send: what is passed on.
+/// Of what we send: what is passed on; pictures carry transport-wide numbers besides.
 pub(crate) const SEND: [&str; 5] = [
     extension::AUDIO_LEVEL,
     extension::DEPENDENCY_DESCRIPTOR,
@@ -35,14 +35,17 @@ const ANSWERED: [&str; 8] = [
     extension::ABS_CAPTURE_TIME,
     extension::PLAYOUT_DELAY,
 ];
-/// What we send carries no transport-wide numbers, so feedback of that kind is not asked for.
-pub(crate) const SEND_FEEDBACK: Feedback = Feedback {
-    nack: true,
-    pli: true,
-    fir: true,
-    remb: true,
-    transport_cc: false,
-};
+/// Asked of subscribers. Sound carries no transport-wide numbers: it is repaired by the same packet sent again, which must not
+/// differ under one index, and it is never held back.
+pub(crate) const fn send_feedback(video: bool) -> Feedback {
+    Feedback {
+        nack: true,
+        pli: true,
+        fir: true,
+        remb: true,
+        transport_cc: video,
+    }
+}
 
 impl Router {
     /// A section the client receives in (v1): keep its subscription, or give it one that waits.
@@ -96,9 +99,10 @@ impl Router {
         let first_timestamp = self.random() as u32;
         let down = self.downs.get(down_key)?;
         let track = self.tracks.get(down.track)?;
+        let video = track.is_video();
         let names = self.sent_names(track);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut codecs = sdp_codec::choose(section, &names, SEND_FEEDBACK);
+        let mut codecs = sdp_codec::choose(section, &names, send_feedback(video));
         codecs.retain(|c| !c.is("h264") || c.parameter("packetization-mode") == Some("1"));
         for codec in codecs.iter_mut().filter(|c| c.is("opus")) {
             codec.fmtp = opus_send(&codec.fmtp, track.spec.stereo);
@@ -123,7 +127,11 @@ impl Router {
         if let Some(slot) = connection.slots.iter_mut().find(|(mid, ..)| *mid == section.mid) {
             slot.2 = Some(down_key);
         }
-        Some(Decision::send(codecs, ANSWERED.to_vec(), outgoing))
+        let mut extensions = ANSWERED.to_vec();
+        if video {
+            extensions.push(extension::TRANSPORT_CC);
+        }
+        Some(Decision::send(codecs, extensions, outgoing))
     }
 
     /// Codecs a track is or will be sent in.

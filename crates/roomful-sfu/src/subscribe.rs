@@ -1,4 +1,5 @@
 //! Publishing and subscribing: tracks and subscriptions come and go, and what is sent follows.
+use crate::allocator;
 use crate::command::{Id, TrackSpec, ViewSettings};
 use crate::connection::Source;
 use crate::downstream::Downstream;
@@ -170,7 +171,7 @@ impl Router {
         let Some(track) = self.tracks.get(down.track) else {
             return;
         };
-        down.target = layers::choose(down, track, now);
+        down.target = allocator::target(down, track, now);
         let Some(target) = down.target else {
             down.current = None;
             self.keep_ticking(now);

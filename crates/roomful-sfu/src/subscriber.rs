@@ -3,7 +3,7 @@ use crate::command::{Id, Role};
 use crate::connection::Offered;
 use crate::event::Event;
 use crate::negotiation::SCTP_PORT;
-use crate::outbound::{payloads, SEND, SEND_FEEDBACK};
+use crate::outbound::{payloads, send_feedback, SEND};
 use crate::router::Router;
 use crate::slab::Key;
 use roomful_rtc::rtp::ExtensionMap;
@@ -119,7 +119,7 @@ impl Router {
             };
             let mut codecs = sdp_codec::offered(kind, &names);
             for codec in codecs.iter_mut() {
-                codec.feedback = codec.feedback.and(SEND_FEEDBACK);
+                codec.feedback = codec.feedback.and(send_feedback(video));
                 if codec.is("opus") {
                     codec.fmtp = opus_send(&codec.fmtp, track.spec.stereo);
                 }
@@ -257,7 +257,11 @@ fn media_section(section: &Offered, outgoing: Option<Outgoing>) -> OfferedSectio
                 Direction::Inactive
             },
             codecs: section.codecs.clone(),
-            extensions: SEND.iter().filter_map(|uri| extension::offered(uri)).collect(),
+            extensions: SEND
+                .iter()
+                .chain(section.video.then_some(&extension::TRANSPORT_CC))
+                .filter_map(|uri| extension::offered(uri))
+                .collect(),
             outgoing,
         },
     }

@@ -1,4 +1,5 @@
 //! A publication: the streams that came in for one track, and what is known of each.
+use crate::bitrates::Bitrates;
 use crate::command::{Id, Kind, TrackSpec};
 use crate::rates::Rates;
 use crate::ring::Ring;
@@ -65,6 +66,8 @@ pub struct Stream {
     pub top_spatial: u8,
     /// Of its temporal layers.
     pub rates: Rates,
+    /// Of all its layers.
+    pub bitrates: Bitrates,
 }
 
 impl Stream {
@@ -90,6 +93,7 @@ impl Stream {
             structure_at: 0,
             top_spatial: 0,
             rates: Rates::default(),
+            bitrates: Bitrates::default(),
         }
     }
 
@@ -112,6 +116,9 @@ impl Stream {
             return;
         };
         let temporal = slot.frame.map_or(slot.info.temporal, |frame| frame.temporal);
+        let spatial = slot.frame.map_or(slot.info.spatial, |frame| frame.spatial);
+        self.bitrates
+            .on_packet(spatial, temporal, slot.payload.len(), now);
         if !slot.payload.is_empty() {
             self.rates.on_packet(temporal, slot.timestamp, now);
         }

@@ -514,9 +514,14 @@ impl Router {
                         )
                     })
                     .collect();
+                let path = p.downstream.and_then(|c| self.connections.get(c));
+                let estimate = path.and_then(|c| c.bwe.estimate_bps());
                 format!(
-                    r#"{{"participant":"{}","streams":[{}],"sent":[{}]}}"#,
+                    r#"{{"participant":"{}","estimate_bps":{},"sent_bps":{},"arrived_bps":{},"streams":[{}],"sent":[{}]}}"#,
                     p.id,
+                    estimate.map_or("null".to_owned(), |bps| bps.to_string()),
+                    path.map_or(0, |c| c.bwe.sent_bps()),
+                    path.map_or(0, |c| c.bwe.acked_bps()),
                     tracks.join(","),
                     sent.join(",")
                 )

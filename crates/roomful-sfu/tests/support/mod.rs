@@ -12,6 +12,7 @@ pub mod foreign;
 
 use roomful_rtc::dtls::DtlsIdentity;
 use roomful_rtc::ice::Credentials as IceCredentials;
+use roomful_rtc::rtcp::TwccRecorder;
 use roomful_rtc::rtp::extension::{Block, Extension, ExtensionMap};
 use roomful_rtc::rtp::{NewHeader, RtpHeader};
 use roomful_rtc::sdp::parse::{parse, Limits};
@@ -48,6 +49,57 @@ pub struct Received {
     pub descriptor: Option<Vec<u8>>,
 }
 
+/// A link of one rate with a buffer. What passes it is seen at once, and told of by when it would have arrived.
+pub struct Link {
+    pub rate_bps: f64,
+    pub buffer: Duration,
+    free_at: Instant,
+    waiting: Vec<(u16, Instant)>,
+    recorder: TwccRecorder,
+    told_at: Instant,
+}
+
+impl Link {
+    pub fn new(rate_bps: f64, now: Instant) -> Self {
+        Self {
+            rate_bps,
+            buffer: Duration::from_millis(300),
+            free_at: now,
+            waiting: vec![],
+            recorder: TwccRecorder::default(),
+            told_at: now,
+        }
+    }
+
+    /// Whether a packet passes.
+    fn pass(&mut self, number: u16, size: usize, now: Instant) -> bool {
+        let starts = self.free_at.max(now);
+        if starts - now > self.buffer {
+            return false;
+        }
+        self.free_at = starts + Duration::from_secs_f64((size + 28) as f64 * 8.0 / self.rate_bps);
+        self.waiting.push((number, self.free_at));
+        true
+    }
+
+    /// Feedback, every 100 ms.
+    fn tell(&mut self, origin: Instant, now: Instant) -> Vec<u8> {
+        let mut out = vec![];
+        if now - self.told_at >= Duration::from_millis(100) {
+            self.told_at = now;
+            let recorder = &mut self.recorder;
+            self.waiting.retain(|(number, at)| {
+                if *at <= now {
+                    recorder.on_packet(*number, (*at - origin).as_micros() as i64);
+                }
+                *at > now
+            });
+            recorder.write(&mut out, 1, 2);
+        }
+        out
+    }
+}
+
 pub struct Client {
     pub name: String,
     pub transport: Transport,
@@ -62,6 +114,8 @@ pub struct Client {
     pub rate: Option<usize>,
     queue: VecDeque<Vec<u8>>,
     credit: usize,
+    /// A narrow link on the way here, about which transport-wide feedback is sent.
+    pub link: Option<Link>,
     pub setup: &'static str,
     fingerprint: String,
     ufrag: String,
@@ -74,6 +128,7 @@ pub struct World {
     pub server: SocketAddr,
     pub clients: HashMap<String, Client>,
     pub events: Vec<Event>,
+    origin: Instant,
     requests: u64,
     next: u16,
 }
@@ -118,6 +173,7 @@ impl World {
             server,
             clients: HashMap::new(),
             events: vec![],
+            origin: now,
             requests: 0,
             next: 5000,
         };
@@ -170,6 +226,7 @@ impl World {
             rate: None,
             queue: VecDeque::new(),
             credit: 0,
+            link: None,
             setup,
             fingerprint: identity.fingerprint().to_owned(),
             ufrag,
@@ -286,7 +343,27 @@ impl World {
             for client in self.clients.values_mut() {
                 client.pass(now);
             }
+            self.tell_of_links();
             self.collect();
+        }
+    }
+
+    fn tell_of_links(&mut self) {
+        for client in self.clients.values_mut() {
+            let Some(link) = &mut client.link else { continue };
+            let mut packet = link.tell(self.origin, self.now);
+            if packet.is_empty() {
+                continue;
+            }
+            let sender = client.transport.sender_mut().unwrap();
+            sender.protect_rtcp(&mut packet).unwrap();
+            let path = Path {
+                local: self.server,
+                remote: client.address,
+                protocol: Protocol::Udp,
+            };
+            let mut wire = Wire::default();
+            self.router.handle_packet(&path, &mut packet, self.now, &mut wire);
         }
     }
 
@@ -324,12 +401,21 @@ impl World {
                     if client.lose.as_mut().is_some_and(|lose| lose(&header)) {
                         continue;
                     }
+                    let size = packet.len();
                     let (header, index, n) = client
                         .transport
                         .receiver()
                         .unwrap()
                         .unprotect_rtp(&mut packet)
                         .unwrap();
+                    let number = ids().id(Extension::TransportCc).unwrap();
+                    let number = header.extensions(&packet[..n]).find(|(i, _)| *i == number);
+                    if let (Some(link), Some((_, number))) = (&mut client.link, number) {
+                        let number = u16::from_be_bytes([number[0], number[1]]);
+                        if !link.pass(number, size, self.now) {
+                            continue;
+                        }
+                    }
                     let payload = header.payload(&packet[..n]).unwrap().to_vec();
                     let id = ids().id(Extension::DependencyDescriptor);
                     let mut extensions = header.extensions(&packet[..n]);

@@ -1,0 +1,140 @@
+"""A Chromium behind a link that narrows: it keeps seeing, in a lower layer, and sees as well as before once there is room."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from namespaces import PORT, Pair, ip, pair, serving
+from playwright.async_api import Page, Playwright, async_playwright
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio]
+
+NARROW_KBIT = 500
+FAR = ("10.213.1.1", "10.213.1.2")
+# What Bob decoded of Ada's camera.
+SEEN = """(async () => {
+  const out = { frames: 0, width: 0, frozen_s: 0 };
+  for (const other of window.__roomful?.room?.remoteParticipants.values() ?? [])
+    for (const publication of other.trackPublications.values())
+      for (const s of (await publication.track?.receiver?.getStats())?.values() ?? [])
+        if (s.type === 'inbound-rtp' && s.kind === 'video')
+          Object.assign(out, { frames: s.framesDecoded ?? 0, width: s.frameWidth ?? 0, frozen_s: s.totalFreezesDuration ?? 0 });
+  return out;
+})()"""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The way from the server to a namespace of its own."""
+
+    between: Pair
+    namespace: str
+
+    def narrow(self, kbit: int) -> None:
+        self.between.run(
+            self.between.server, "tc", "qdisc", "replace", "dev", "veth1", "root", "tbf",
+            "rate", f"{kbit}kbit", "burst", "4kb", "latency", "300ms",
+        )  # fmt: skip
+
+    def widen(self) -> None:
+        self.between.run(self.between.server, "tc", "qdisc", "del", "dev", "veth1", "root")
+
+
+@contextmanager
+def far_link(between: Pair) -> Iterator[Link]:
+    """A third namespace, behind a veth pair of its own."""
+    if shutil.which("tc") is None:
+        pytest.skip("tc is needed to narrow a link (on Debian: apt install iproute2)")
+    name = f"{between.server}f"
+    ip("netns", "add", name)
+    try:
+        ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", between.server, "link", "add", "veth1", "type", "veth", "peer", "name", "veth1", "netns", name)
+        for namespace, address in zip((between.server, name), FAR, strict=True):
+            ip("-n", namespace, "addr", "add", f"{address}/24", "dev", "veth1")
+            ip("-n", namespace, "link", "set", "veth1", "up")
+        yield Link(between, name)
+    finally:
+        ip("netns", "del", name)
+
+
+@asynccontextmanager
+async def tab(playwright: Playwright, folder: Path, namespace: str, host: str, name: str) -> AsyncIterator[Page]:
+    """Somebody in the room, in a Chromium inside a namespace."""
+    chromium = shutil.which("chromium")
+    assert chromium, "Debian's chromium is not installed"
+    wrapper = folder / f"chromium-{name}"
+    wrapper.write_text(f'#!/bin/sh\nexec ip netns exec {namespace} {chromium} "$@"\n')
+    wrapper.chmod(0o755)
+    base = f"http://{host}:{PORT}"
+    flags = [
+        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+        "--autoplay-policy=no-user-gesture-required", f"--unsafely-treat-insecure-origin-as-secure={base}",
+        "--disable-features=WebRtcHideLocalIpsWithMdns",
+    ]  # fmt: skip
+    browser = await playwright.chromium.launch(executable_path=wrapper, args=flags)
+    try:
+        context = await browser.new_context(
+            permissions=["camera", "microphone"], locale="en-US", viewport={"width": 1600, "height": 1000}
+        )
+        page = await context.new_page()
+        await page.goto(f"{base}/?room=narrow&name={name}&join=1")
+        yield page
+    finally:
+        await browser.close()
+
+
+async def _watch(page: Page, seconds: float) -> list[dict[str, float]]:
+    """What was seen, once a second."""
+    seen = [await page.evaluate(SEEN)]
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        await asyncio.sleep(1)
+        seen.append(await page.evaluate(SEEN))
+    return seen
+
+
+async def _steady_width(page: Page, within_s: float) -> float:
+    """The width that the picture has for five seconds."""
+    end = time.monotonic() + within_s
+    seen: list[dict[str, float]] = []
+    while time.monotonic() < end:
+        seen = await _watch(page, 5)
+        if seen[0]["width"] > 0 and len({one["width"] for one in seen}) == 1:
+            return seen[0]["width"]
+    raise AssertionError(f"no steady picture: {seen}")
+
+
+async def test_a_browser_keeps_seeing_when_its_link_narrows(tmp_path: Path) -> None:
+    with (
+        pair() as between,
+        far_link(between) as link,
+        serving(between, tmp_path, "--bind", f"{between.address},{FAR[0]}", "--turn", "off"),
+    ):
+        async with (
+            async_playwright() as playwright,
+            tab(playwright, tmp_path, between.client, between.host, "Ada"),
+            tab(playwright, tmp_path, link.namespace, FAR[0], "Bob") as bob,
+        ):
+            top = await _steady_width(bob, 60)
+            link.narrow(NARROW_KBIT)
+            await asyncio.sleep(5)
+            narrow = await _watch(bob, 20)
+            report = "\n".join(map(str, narrow))
+            assert narrow[-1]["width"] < top, report
+            assert narrow[-1]["frames"] - narrow[0]["frames"] > 20 * 10, report
+            steps = [after["frames"] - before["frames"] for before, after in pairwise(narrow)]
+            assert sum(step == 0 for step in steps) <= 1, report
+            link.widen()
+            wide = await _watch(bob, 10)
+            report = "\n".join(map(str, wide))
+            assert wide[-1]["width"] == top, report
