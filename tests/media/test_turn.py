@@ -282,3 +282,22 @@ async def test_a_page_tells_what_a_symmetric_nat_and_a_narrow_firewall_are(net: 
                 await expect(held.locator(f'[data-way="{way}"]')).to_have_attribute("data-state", state)
             await expect(held.locator('[data-nat="unknown"]')).to_be_visible()
             await expect(held.get_by_text(f"Let UDP out to {SERVER}, port 3478")).to_be_visible()
+
+
+@pytest.mark.e2e
+@pytest.mark.asyncio
+async def test_livekits_client_is_forced_to_tls(net: Street, tmp_path: Path) -> None:
+    home = net.home(1)
+    with roomful(net, tmp_path, "--turn-tls-port", "443"):
+        async with browser(net, home, tmp_path) as ada:
+            near = await visit(ada, f"http://{SERVER}:7880/?room=forced&name=Ada&join=1")
+            far = await visit(ada, f"http://{SERVER}:7880/?room=forced&name=Bob&join=1")
+            assert (await flows(near))["local"] != "relay"
+            await near.evaluate("window.__roomful.room.simulateScenario('force-tls')")
+            end = time.monotonic() + 40
+            path: dict[str, Any] = {}
+            while path.get("over") != "tls" and time.monotonic() < end:
+                await asyncio.sleep(0.5)
+                path = await flows(near)
+            assert (path["local"], path["over"]) == ("relay", "tls"), path
+            await flows(far)

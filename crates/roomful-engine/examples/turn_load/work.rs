@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 const LATE: Duration = Duration::from_millis(20);
 /// Before the first window, for caches and for the server to find its pace.
 const WARM: Duration = Duration::from_millis(500);
-/// After a window, for what is under way.
+/// So long nothing comes: what was under way has arrived. And when that is not waited for any longer.
 const REST: Duration = Duration::from_millis(200);
+const LONGEST_REST: u32 = 25;
 /// Binding requests of one socket at a time.
 const ASKED_AT_ONCE: usize = 2;
 
@@ -157,12 +158,12 @@ fn measure(
     let mut ignored = 0;
     run(options.rate, WARM, &mut ignored, &mut step);
     for _ in 0..options.windows {
-        std::thread::sleep(REST);
+        rest(count);
         let (before, cpu, began) = (count.load(Ordering::Relaxed), cpu_s(options.pid)?, Instant::now());
         let mut sent = 0;
         run(options.rate, options.window, &mut sent, &mut step);
         let seconds = began.elapsed().as_secs_f64();
-        std::thread::sleep(REST);
+        rest(count);
         let delivered = count.load(Ordering::Relaxed) - before;
         let cpu_s = cpu_s(options.pid)? - cpu;
         println!(
@@ -172,6 +173,16 @@ fn measure(
         );
     }
     Ok(())
+}
+
+fn rest(count: &AtomicU64) {
+    for _ in 0..LONGEST_REST {
+        let before = count.load(Ordering::Relaxed);
+        std::thread::sleep(REST);
+        if count.load(Ordering::Relaxed) == before {
+            return;
+        }
+    }
 }
 
 fn run(rate: f64, span: Duration, sent: &mut u64, step: &mut impl FnMut(&mut u64) -> usize) {

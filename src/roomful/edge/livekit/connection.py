@@ -22,7 +22,7 @@ from roomful.edge.livekit.outputs import (
     OfferMedia,
     Output,
     Post,
-    PreferTcp,
+    Prefer,
     Refresh,
     Replay,
     RestartIce,
@@ -55,7 +55,7 @@ class Connection:
         clock: Clock,
         *,
         refresh: Callable[[], str | None],
-        remember: Callable[[DropOnResume | PreferTcp], None],
+        remember: Callable[[DropOnResume | Prefer], None],
     ) -> None:
         self._socket = socket
         self._session = session
@@ -207,7 +207,7 @@ class Connection:
                     async with self._writing:
                         for frame in self._token():
                             await self._send(frame)
-                case DropOnResume() | PreferTcp():
+                case DropOnResume() | Prefer():
                     self._remember(output)
                 case Close():
                     if output.reason:

@@ -23,7 +23,7 @@ from roomful.edge.livekit.agents.agents import Agents
 from roomful.edge.livekit.blobs import Blobs
 from roomful.edge.livekit.connection import Connection
 from roomful.edge.livekit.entry import Entry, enter
-from roomful.edge.livekit.outputs import Close, DropOnResume, Output, PreferTcp, Refresh, RestartIce, Send
+from roomful.edge.livekit.outputs import Close, DropOnResume, Output, Prefer, Refresh, RestartIce, Send
 from roomful.edge.livekit.responses import Responses, leave
 from roomful.edge.livekit.session import Bounds, Session
 from roomful.edge.livekit.tokens import Tokens
@@ -40,8 +40,8 @@ _REFUSALS_MS = 15_000
 _REFUSALS = 1_000
 _DROPS_MS = 30_000
 _DROPS = 1_000
-_TCP_MS = 300_000
-_TCP = 1_000
+_WAYS_MS = 300_000
+_WAYS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,15 @@ class Refusal:
 
 @dataclass(slots=True)
 class _Recent:
-    """Refusals by (room, identity), and what clients' own tests want: the next resume dropped, TCP for a while."""
+    """Refusals by (room, identity), and what clients' own tests want: the next resume dropped, another way for a while."""
 
     refusals: OrderedDict[tuple[str, str], tuple[int, Refusal]] = field(
         default_factory=OrderedDict[tuple[str, str], tuple[int, Refusal]]
     )
     drops: OrderedDict[str, tuple[int, bool]] = field(default_factory=OrderedDict[str, tuple[int, bool]])
-    tcp: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict[tuple[str, str], int])
+    ways: OrderedDict[tuple[str, str], tuple[int, Prefer]] = field(
+        default_factory=OrderedDict[tuple[str, str], tuple[int, Prefer]]
+    )
 
 
 class SignalEndpoint:
@@ -157,7 +159,8 @@ class SignalEndpoint:
 
     async def _join(self, socket: Socket, entry: Entry) -> None:
         directory, mailbox = self._directory, self._directory.new_mailbox()
-        tcp_only = self._recent.tcp.get((entry.room, entry.join.identity), 0) > directory.clock.now_ms()
+        # TLS is TURN's alone; a server without it has TCP to offer.
+        tcp_only = self._preferred(entry) != "any" and not self._asker(socket, entry).relay_only
         join = replace(entry.join, participant=directory.ids.participant(), tcp_only=tcp_only)
         try:
             with self._agents.planned(entry.room, entry.room_config.agents):
@@ -195,7 +198,13 @@ class SignalEndpoint:
 
     def _asker(self, socket: Socket, entry: Entry) -> Asker:
         now_s = self._directory.clock.now_ms() // 1000
-        return Asker(socket.headers.get("host", ""), entry.join.identity, now_s)
+        asker = Asker(socket.headers.get("host", ""), entry.join.identity, now_s)
+        relay_only = self._preferred(entry) == "tls" and bool(self._welcome.over_tls(asker))
+        return replace(asker, relay_only=relay_only)
+
+    def _preferred(self, entry: Entry) -> str:
+        until, test = self._recent.ways.get((entry.room, entry.join.identity), (0, Prefer("any")))
+        return test.way if until > self._directory.clock.now_ms() else "any"
 
     async def _resume(self, socket: Socket, entry: Entry) -> None:
         """Comes back to the same participant; media, if it still flows, goes on."""
@@ -264,19 +273,17 @@ class SignalEndpoint:
             participant = actor.participant(session.sid)
             return None if participant is None else self._tokens.refresh(entry.grant, participant)
 
-        def remember(test: DropOnResume | PreferTcp) -> None:
+        def remember(test: DropOnResume | Prefer) -> None:
             recent, now_ms, who = self._recent, self._directory.clock.now_ms(), (entry.room, entry.join.identity)
             match test:
                 case DropOnResume():
                     recent.drops[session.sid] = (now_ms + _DROPS_MS, test.before)
-                case PreferTcp(on=True):
-                    recent.tcp[who] = now_ms + _TCP_MS
-                case PreferTcp():
-                    recent.tcp.pop(who, None)
+                case Prefer():
+                    recent.ways[who] = (now_ms + _WAYS_MS, test)
             while len(recent.drops) > _DROPS:
                 recent.drops.popitem(last=False)
-            while len(recent.tcp) > _TCP:
-                recent.tcp.popitem(last=False)
+            while len(recent.ways) > _WAYS:
+                recent.ways.popitem(last=False)
 
         return Connection(socket, session, actor, mailbox, self._directory.clock, refresh=refresh, remember=remember)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from livekit.protocol.rtc import RequestResponse
 
@@ -70,10 +71,10 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
-class PreferTcp:
-    """A test of clients: their next sessions are offered TCP alone, or everything again."""
+class Prefer:
+    """A test of clients: their next sessions are offered TCP alone, a relay over TLS alone, or everything again."""
 
-    on: bool
+    way: Literal["any", "tcp", "tls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ Output = (
     | RestartIce
     | Replay
     | Refresh
-    | PreferTcp
+    | Prefer
     | DropOnResume
     | Close
 )

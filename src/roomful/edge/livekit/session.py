@@ -58,7 +58,7 @@ from roomful.edge.livekit.outputs import (
     OfferMedia,
     Output,
     Post,
-    PreferTcp,
+    Prefer,
     Refresh,
     Replay,
     Send,
@@ -318,8 +318,14 @@ class Session:
                 self._action = LeaveRequest.RECONNECT
                 return [Post(Leave(self.sid, LeaveReason.CLIENT))]
             case "switch_candidate_protocol":
-                # The client then joins anew. TLS would want a relay: without one it is served like TCP.
-                return [PreferTcp(request.switch_candidate_protocol != CandidateProtocol.UDP)]
+                # The client then joins anew.
+                match request.switch_candidate_protocol:
+                    case CandidateProtocol.UDP:
+                        return [Prefer("any")]
+                    case CandidateProtocol.TLS:
+                        return [Prefer("tls")]
+                    case _:
+                        return [Prefer("tcp")]
             case "disconnect_signal_on_resume":
                 return [DropOnResume(before=False)]
             case "disconnect_signal_on_resume_no_messages":

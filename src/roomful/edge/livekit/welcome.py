@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from livekit.protocol.models import ClientConfiguration, Codec, ServerInfo
+from livekit.protocol.models import ClientConfigSetting, ClientConfiguration, Codec, ServerInfo
 from livekit.protocol.rtc import ICEServer, JoinResponse, ReconnectResponse, SignalResponse
 
 from roomful.core.publishing import mime_of
@@ -32,6 +33,8 @@ class Asker:
     host: str
     identity: str
     now_s: int
+    relay_only: bool = False
+    """To be told of TURN over TLS and nothing else: a test of clients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Welcome:
             server_info=self.server_info(),
             ice_servers=self._ice(asker),
             subscriber_primary=subscriber_primary,
-            client_configuration=ClientConfiguration(),
+            client_configuration=_configuration(asker),
             ping_interval=self.ping_interval_s,
             ping_timeout=self.ping_timeout_s,
             enabled_publish_codecs=[
@@ -78,12 +81,25 @@ class Welcome:
         """A serialised SignalResponse. The client sends again what reliable data came after `last_received`."""
         response = ReconnectResponse(
             ice_servers=self._ice(asker),
-            client_configuration=ClientConfiguration(),
+            client_configuration=_configuration(asker),
             server_info=self.server_info(),
             last_message_seq=last_received,
         )
         return SignalResponse(reconnect=response).SerializeToString()
 
+    def over_tls(self, asker: Asker) -> list[dict[str, object]]:
+        """TURN over TLS alone; empty where there is none."""
+        told = self.ice_servers(asker.host, asker.identity, asker.now_s) if self.ice_servers is not None else ()
+        found = [
+            {**one, "urls": [url for url in cast("list[str]", one["urls"]) if url.startswith("turns:")]} for one in told
+        ]
+        return [one for one in found if one["urls"]]
+
     def _ice(self, asker: Asker) -> list[ICEServer]:
         told = self.ice_servers(asker.host, asker.identity, asker.now_s) if self.ice_servers is not None else ()
+        told = self.over_tls(asker) if asker.relay_only else told
         return [ICEServer(**one) for one in told]  # pyright: ignore[reportArgumentType]
+
+
+def _configuration(asker: Asker) -> ClientConfiguration:
+    return ClientConfiguration(force_relay=ClientConfigSetting.ENABLED) if asker.relay_only else ClientConfiguration()

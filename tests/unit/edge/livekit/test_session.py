@@ -21,7 +21,7 @@ from roomful.edge.livekit.outputs import (
     DropOnResume,
     OfferMedia,
     Post,
-    PreferTcp,
+    Prefer,
     Refresh,
     Replay,
     Send,
@@ -244,9 +244,9 @@ def test_every_simulated_scenario() -> None:
     ask(session, simulate=rtc.SimulateScenario(leave_request_full_reconnect=True))
     assert sent(session.tell(events.Left(events.LeaveReason.CLIENT)))[0].leave.action == rtc.LeaveRequest.RECONNECT
     session = a_session()
-    for protocol, tcp in (("TCP", True), ("TLS", True), ("UDP", False)):
+    for protocol, prefer in (("TCP", Prefer("tcp")), ("TLS", Prefer("tls")), ("UDP", Prefer("any"))):
         switch = rtc.SimulateScenario(switch_candidate_protocol=protocol)
-        assert ask(session, simulate=switch) == [PreferTcp(tcp)]
+        assert ask(session, simulate=switch) == [prefer]
     assert ask(session, simulate=rtc.SimulateScenario(disconnect_signal_on_resume=True)) == [DropOnResume(before=False)]
     no_messages = rtc.SimulateScenario(disconnect_signal_on_resume_no_messages=True)
     assert ask(session, simulate=no_messages) == [DropOnResume(before=True)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from livekit.protocol import models, rtc
 from signal_fakes import person
 
+from roomful.auth.relay import Relays
 from roomful.core.errors import Invalid, LimitExceeded, NotFound
 from roomful.core.permission import Permission
 from roomful.core.room_info import RoomInfo
@@ -107,6 +110,25 @@ def test_a_join_response_of_joined_parts_is_whole() -> None:
     assert (join.server_info.version, join.server_info.protocol) == (LIVEKIT_VERSION, PROTOCOL)
     assert [one.mime for one in join.enabled_publish_codecs] == ["audio/opus", "video/VP8"]
     assert (join.subscriber_primary, join.fast_publish, join.ping_interval, join.ping_timeout) == (True, True, 5, 15)
+
+
+def test_whoever_is_to_use_a_relay_alone_is_told_of_tls_and_nothing_else() -> None:
+    relays = Relays(b"s", udp_port=3478, tcp_port=3478, tls_port=443)
+    for welcome, relay_only, urls in (
+        (Welcome(ice_servers=relays.ice_servers), True, [["turns:h:443?transport=tcp"]]),
+        (Welcome(ice_servers=relays.ice_servers), False, [["stun:h:3478"], list(_urls(relays))]),
+        (Welcome(), False, []),
+    ):
+        asker = Asker("h", "ada", 1, relay_only=relay_only)
+        join = welcome.join(RoomInfo("RM_1", "tea"), asker, subscriber_primary=True, can_publish=True)
+        assert [list(one.urls) for one in join.ice_servers] == urls
+        forced = models.ClientConfigSetting.ENABLED if relay_only else models.ClientConfigSetting.UNSET
+        assert join.client_configuration.force_relay == forced
+    assert Welcome(ice_servers=Relays(b"s", udp_port=1).ice_servers).over_tls(Asker("h", "ada", 1)) == []
+
+
+def _urls(relays: Relays) -> Sequence[str]:
+    return cast("Sequence[str]", relays.ice_servers("h", "ada", 1)[1]["urls"])
 
 
 def blob(key: str, size: int = 1) -> models.DataBlob:
