@@ -9,9 +9,9 @@ from roomful.core.permission import Permission
 from roomful.core.track import DataTrack, Track
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Participant:
-    """`version` grows with each change, so that an edge can cache what it made of a snapshot."""
+    """`version` grows with each change, so that an edge can cache what it made of a snapshot while that lives."""
 
     sid: str
     identity: str

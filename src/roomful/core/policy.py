@@ -46,8 +46,10 @@ class Policy:
     """How long somebody whose signal connection is lost stays while media may go on."""
     media_grace_ms: int = 15_000
     """How long somebody stays whose media failed or never came up while the signal connection is up."""
-    coalesce_ms: int = 30
-    """Participant updates to the same reader are gathered this long."""
+    coalesce_ms: int = 20
+    """Participant updates to the same reader are gathered this long in a small room,"""
+    coalesce_most_ms: int = 50
+    """and a millisecond longer for each ten people in it, up to this: each update goes to everybody."""
     mailbox_limit: int = 1_024
     """Items waiting for one session; a reader slower than that goes."""
     inbox_limit: int = 10_000

@@ -265,7 +265,7 @@ class RoomActor:
         self._wake.clear()
         until = self._next_tick
         if self._delivery.dirty:
-            until = min(until, self._flushed_at + self._policy.coalesce_ms / 1000)
+            until = min(until, self._flushed_at + self._pace_s())
         try:
             async with asyncio.timeout_at(until):
                 await self._wake.wait()
@@ -303,9 +303,14 @@ class RoomActor:
         self._push(work, cast("asyncio.Future[object]", future))
         return await future
 
+    def _pace_s(self) -> float:
+        """How long updates are gathered."""
+        policy = self._policy
+        return min(policy.coalesce_most_ms, policy.coalesce_ms + len(self._delivery.members) // 10) / 1000
+
     def _flush_if_due(self) -> None:
         now = asyncio.get_running_loop().time()
-        if self._delivery.dirty and now - self._flushed_at >= self._policy.coalesce_ms / 1000:
+        if self._delivery.dirty and now - self._flushed_at >= self._pace_s():
             self._flushed_at = now
             self._delivery.flush()
             self._drop_slow()

@@ -385,8 +385,9 @@ class Session:
 
     def _news_of_itself(self, participants: Sequence[Participant]) -> list[Output]:
         """A token repeats name, metadata and attributes: it must keep up with them."""
+        sid = self.sid
         for one in participants:
-            if one.sid == self.sid and one.version >= self._me.version:
+            if one.sid == sid and one.version >= self._me.version:
                 old, self._me = self._me, one
                 if (old.name, old.metadata, old.attributes) != (one.name, one.metadata, one.attributes):
                     return [Refresh()]

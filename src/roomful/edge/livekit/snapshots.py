@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from weakref import ref
 
 from livekit.protocol.models import (
     AudioTrackFeature,
@@ -37,33 +37,25 @@ from roomful.edge.livekit.enums import (
 )
 from roomful.edge.livekit.frames import sized
 
-_CACHED = 20_000
-"""Participants whose serialised form is kept."""
-
 
 class Snapshots:
-    """One for a server. Snapshots are immutable, so the very same object always means the same bytes."""
+    """One for a server. Snapshots are immutable, so the very same object always means the same bytes, for as long as it lives."""
 
-    def __init__(self, limit: int = _CACHED) -> None:
-        self._limit = limit
-        self._parts: OrderedDict[str, tuple[Participant, bytes]] = OrderedDict()
+    def __init__(self) -> None:
+        self._parts: dict[int, tuple[ref[Participant], bytes]] = {}
 
     def __len__(self) -> int:
         return len(self._parts)
 
     def participant(self, participant: Participant) -> bytes:
         """A serialised ParticipantInfo behind its length: after a field's tag it is the whole field."""
-        held = self._parts.get(participant.sid)
-        if held is not None and held[0] is participant:
+        number = id(participant)
+        held = self._parts.get(number)
+        if held is not None:
             return held[1]
-        part = sized(participant_info(participant).SerializeToString())
-        if participant.state != "disconnected":
-            self._parts[participant.sid] = (participant, part)
-            self._parts.move_to_end(participant.sid)
-            if len(self._parts) > self._limit:
-                self._parts.popitem(last=False)
-        elif held is not None and held[0].version <= participant.version:
-            del self._parts[participant.sid]
+        parts, part = self._parts, sized(participant_info(participant).SerializeToString())
+        # Goes with the snapshot, before another object can have its number.
+        parts[number] = (ref(participant, lambda _: parts.pop(number, None)), part)
         return part
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -16,11 +18,19 @@ from starlette.applications import Starlette
 from test_entry import wrapped
 
 from roomful.auth.grant import Grant, VideoGrant
-from roomful.core.commands import Bind, Leave
+from roomful.core.commands import Bind, Leave, UpdateRoom
+from roomful.core.events import LeaveReason
+from roomful.core.occupant import Occupant
+from roomful.core.participant import Participant
 from roomful.core.policy import Policy
+from roomful.edge.livekit.connection import Connection
 from roomful.edge.livekit.edge import LiveKitEdge
+from roomful.edge.livekit.session import Session
 from roomful.edge.livekit.welcome import Welcome
+from roomful.service.delivery import Member
 from roomful.service.directory import Directory
+from roomful.service.mailbox import Mailbox
+from roomful.service.news import News
 
 pytestmark = pytest.mark.asyncio
 
@@ -410,8 +420,80 @@ async def test_a_reader_that_does_not_read_is_let_go() -> None:
         slow.slow = True
         slow.send = stuck  # type: ignore[method-assign]
         room = server.directory.require("tea")
-        from roomful.core.commands import UpdateRoom
-
         for number in range(20):
             await room.ask(UpdateRoom(str(number)))
         assert room.participant(sid) is None
+
+
+async def test_a_room_told_at_once_hears_the_same_bytes_and_each_its_own() -> None:
+    server = Server(World(policy=Policy(coalesce_ms=5)))
+    async with server.connected() as ada, server.connected(server.token("bob")) as bob:
+        for one in (ada, bob):
+            await joined(one)
+            await one.hear("refresh_token")
+        async with server.connected(server.token("cat")) as cat:
+            await joined(cat)
+            raw = [await asyncio.wait_for(one.outbox.get(), 5) for one in (ada, bob)]
+            while rtc.SignalResponse.FromString(raw[0]).update.participants[-1].identity != "cat":  # type: ignore[arg-type]
+                raw[0] = await asyncio.wait_for(ada.outbox.get(), 5)
+            assert raw[0] is raw[1]
+            cat.say(update_metadata=rtc.UpdateParticipantMetadata(name="Cat"))
+            # It may not: the refusal is its own, and nobody else hears of it.
+            assert await cat.hear("request_response") is not None
+            assert ada.outbox.empty() and bob.outbox.empty()
+
+
+async def test_a_connection_that_fails_while_it_is_told_ends_alone() -> None:
+    server = Server()
+    async with server.connected() as ada, server.connected(server.token("bob")) as bob:
+        for one in (ada, bob):
+            await joined(one)
+            await one.hear("refresh_token")
+
+        def broken(messages: Sequence[str | bytes]) -> bool:
+            if messages:
+                raise RuntimeError("no")
+            return True
+
+        ada.send_now = broken  # type: ignore[method-assign]
+        await server.directory.require("tea").ask(UpdateRoom("m"))
+        assert await ada.hear("room_update") is None
+        assert await bob.hear("room_update") is not None
+
+
+async def test_coming_and_going_leaves_nothing_behind() -> None:
+    """What is kept of people who have left: nothing, whichever of them one counts."""
+    server = Server()
+
+    async def visit(number: int) -> None:
+        async with server.connected(server.token(f"guest {number}")) as guest:
+            await joined(guest)
+            if number % 2:
+                guest.say(leave=rtc.LeaveRequest())
+                assert await guest.hear("leave") is None
+
+    async def crowd(first: int) -> None:
+        for start in range(first, first + 200, 20):
+            await asyncio.gather(*(visit(number) for number in range(start, start + 20)))
+        actor = server.directory.require("tea")
+        for one in actor.participants():
+            if one.identity != "host":
+                await actor.ask(Leave(one.sid, LeaveReason.SIGNAL_CLOSE))
+        await asyncio.sleep(0.01)
+
+    def held() -> dict[str, int]:
+        for notes in (server.world.observed, server.world.hooks.happenings, server.world.engine.orders):
+            notes.clear()
+        gc.collect()
+        kinds = (Occupant, Member, News, Mailbox, Session, Connection, asyncio.Task)
+        count = Counter(type(one) for one in gc.get_objects())
+        # The last event that went to many is kept, with whom it spoke of: a few of the last.
+        assert len(server.edge.signal._responses.snapshots) <= count[Participant] < 50
+        return {kind.__name__: count[kind] for kind in kinds} | {"tokens": len(server.edge.tokens._held)}
+
+    async with server.connected(server.token("host")) as host:
+        await joined(host)
+        await crowd(0)
+        before = held()
+        await crowd(200)
+        assert held() == before

@@ -81,20 +81,19 @@ def parsed(part: bytes) -> models.ParticipantInfo:
     return rtc.ParticipantUpdate.FromString(fields(1, (part,))).participants[0]
 
 
-def test_a_snapshot_is_serialised_once_and_forgotten_when_it_leaves() -> None:
-    snapshots = Snapshots(limit=2)
+def test_a_snapshot_is_serialised_once_and_its_form_goes_with_it() -> None:
+    snapshots = Snapshots()
     ada = person("PA_1")
     assert snapshots.participant(ada) is snapshots.participant(ada)
-    newer = person("PA_1", version=2, name="Ada")
+    newer = replace(ada, version=2, name="Ada")
     assert parsed(snapshots.participant(newer)).name == "Ada"
-    snapshots.participant(person("PA_2"))
-    snapshots.participant(person("PA_3"))
     assert len(snapshots) == 2
-    gone = parsed(
-        snapshots.participant(person("PA_3", state="disconnected", version=2, leave_reason="duplicate_identity"))
-    )
-    assert gone.disconnect_reason == models.DisconnectReason.DUPLICATE_IDENTITY
+    gone = replace(ada, state="disconnected", leave_reason="duplicate_identity")
+    assert parsed(snapshots.participant(gone)).disconnect_reason == models.DisconnectReason.DUPLICATE_IDENTITY
+    del ada, newer
     assert len(snapshots) == 1
+    del gone
+    assert len(snapshots) == 0
 
 
 def test_a_join_response_of_joined_parts_is_whole() -> None:
