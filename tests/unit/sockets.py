@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from roomful.edge.socket import SocketClosed
 
@@ -65,6 +65,13 @@ class FakeSocket:
             await asyncio.Event().wait()
         self.said.append(message)
         self.news.set()
+
+    def send_now(self, messages: Sequence[str | bytes]) -> bool:
+        if not self.reads:
+            return False
+        self.said += messages
+        self.news.set()
+        return True
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         if self.closed is None:
