@@ -18,6 +18,7 @@ from roomful.core.errors import Denied
 from roomful.edge.websocket.client import Client, Inbox
 from roomful.edge.websocket.endpoint import FAILED, WebSocketEndpoint, admit, tell_close
 from roomful.edge.websocket.handler import OnMessage
+from roomful.edge.websocket.runners import Runners
 from roomful.ports import Hub, Opening
 
 log = logging.getLogger("roomful.websocket")
@@ -35,6 +36,7 @@ class DoorEndpoint:
         self._endpoint = endpoint
         self._waits = endpoint.handler.waits
         self._tasks: set[asyncio.Task[None]] = set()
+        self.runners = Runners(self.later)
 
     def opened(self, opening: Opening) -> None:
         if not self._endpoint.origins.allow(opening.headers):
@@ -61,6 +63,7 @@ class DoorEndpoint:
 
     async def stop(self) -> None:
         """The hub has told every client its end: what is still running may finish."""
+        self.runners.end()
         if self._tasks:
             _, late = await asyncio.wait(tuple(self._tasks), timeout=self._endpoint.deadline_s)
             for task in late:
@@ -80,7 +83,7 @@ class _Conversation:
         "_size",
         "_waiting",
         "_waits",
-        "_wake",
+        "_working",
         "_writable",
         "client",
         "connection",
@@ -95,9 +98,10 @@ class _Conversation:
         self._early: list[tuple[Any, ...]] | None = []
         """What `connect` sent, before the handshake is answered."""
         self._waits = False
-        self._waiting: deque[str | bytes | Awaitable[Any]] | None = None
+        self._waiting: deque[str | bytes | Awaitable[Any]] = deque()
         self._size = 0
-        self._wake: asyncio.Future[None] | None = None
+        self._working = False
+        """A task has this client's messages, or is about to."""
         self._writable: asyncio.Event | None = None
         self.client = Client(
             uuid4().hex,
@@ -147,7 +151,7 @@ class _Conversation:
                 self._hub.close(self.connection, TOO_FAST, "too many messages")
         elif handler.message is None:
             return
-        elif self._waits or self._waiting is not None:
+        elif self._waits or self._working:
             self._queue(message, len(message))
         else:
             self._call(handler.message, message)
@@ -174,38 +178,32 @@ class _Conversation:
         if self._size > MAX_WAITING:
             self._hub.close(self.connection, TOO_FAST, "too many messages")
             return
-        if self._waiting is None:
-            self._waiting = deque((what,))
-            self._owner.later(self._pump(self._waiting))
-            return
         self._waiting.append(what)
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+        if not self._working:
+            self._working = True
+            self._owner.runners.put(self)
 
-    async def _pump(self, waiting: deque[str | bytes | Awaitable[Any]]) -> None:
+    async def work(self) -> None:
+        """One message after the other."""
         on_message = self._endpoint.handler.message
-        loop = asyncio.get_running_loop()
         assert on_message is not None
-        while self._open or waiting:
-            while waiting:
-                what = waiting.popleft()
-                try:
-                    answer: Any
-                    if isinstance(what, (str, bytes)):
-                        self._size -= len(what)
-                        answer = on_message(self.client, what)
-                    else:
-                        answer = what
-                    if inspect.isawaitable(answer):
-                        answer = await answer
-                    if answer is not None:
-                        self.client.send(answer)
-                except Exception:  # noqa: BLE001 - logged, and its client's end
-                    self._failed()
-                    waiting.clear()
-            if self._open:
-                self._wake = loop.create_future()
-                await self._wake
+        while self._waiting:
+            what = self._waiting.popleft()
+            try:
+                answer: Any
+                if isinstance(what, (str, bytes)):
+                    self._size -= len(what)
+                    answer = on_message(self.client, what)
+                else:
+                    answer = what
+                if inspect.isawaitable(answer):
+                    answer = await answer
+                if answer is not None:
+                    self.client.send(answer)
+            except Exception:  # noqa: BLE001 - logged, and its client's end
+                self._failed()
+                self._waiting.clear()
+        self._working = False
 
     async def _run(self) -> None:
         run = self._endpoint.handler.run
@@ -225,8 +223,6 @@ class _Conversation:
             self.client.inbox.end()
         if self._writable is not None:
             self._writable.set()
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
         self._owner.later(tell_close(self._endpoint.handler, self.client, self._endpoint.deadline_s))
 
     def slow(self, slow: bool) -> None:
