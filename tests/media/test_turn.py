@@ -301,3 +301,27 @@ async def test_livekits_client_is_forced_to_tls(net: Street, tmp_path: Path) -> 
                 path = await flows(near)
             assert (path["local"], path["over"]) == ("relay", "tls"), path
             await flows(far)
+
+
+@pytest.mark.e2e
+@pytest.mark.asyncio
+async def test_a_call_without_media_leads_to_the_page_that_tells_why(net: Street, tmp_path: Path) -> None:
+    home = net.home(1)
+    net.rules(
+        home,
+        """
+        table ip filter {
+          chain output {
+            type filter hook output priority 0; policy drop;
+            oifname "lo" accept
+            tcp dport 7880 accept
+          }
+        }
+        """,
+    )
+    with roomful(net, tmp_path, "--turn-tls-port", "443"):
+        async with browser(net, home, tmp_path) as ada:
+            page = await visit(ada, f"http://{SERVER}:7880/?room=shut&name=Ada&join=1")
+            await page.get_by_role("link", name="Check the network").click(timeout=90_000)
+            await expect(page.locator('[data-verdict="closed"]')).to_be_visible(timeout=30_000)
+            await expect(page.get_by_text(f"Let UDP out to {SERVER}, port 3478")).to_be_visible()

@@ -84,6 +84,7 @@ export function RoomPage({ room, direct, enter: join }: RoomPageProps): ReactNod
           room={room}
           joining={step.at === 'joining'}
           problem={step.problem === null ? null : problemText(step.problem, t)}
+          network={step.problem === 'connect_failed'}
           onJoin={(name, choice) => void enter(name, choice)}
           onBack={() => go('/')}
         />

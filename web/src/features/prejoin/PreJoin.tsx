@@ -20,11 +20,13 @@ export interface PreJoinProps {
   room: string
   joining: boolean
   problem: string | null
+  /** Whether the network is the likely cause, which has a page of its own. */
+  network: boolean
   onJoin: (name: string, choice: DeviceChoice) => void
   onBack: () => void
 }
 
-export function PreJoin({ room, joining, problem, onJoin, onBack }: PreJoinProps): ReactNode {
+export function PreJoin({ room, joining, problem, network, onJoin, onBack }: PreJoinProps): ReactNode {
   const t = useT()
   const [name, setName] = useState(savedName)
   const [preview] = useState(() => new Preview(deviceChoice()))
@@ -146,7 +148,12 @@ export function PreJoin({ room, joining, problem, onJoin, onBack }: PreJoinProps
             {problem && (
               <div className="alert danger">
                 <Icon name="warning" />
-                <p>{problem}</p>
+                <p>
+                  {problem}{' '}
+                  {network && (
+                    <a href="/connectivity">{t.ended.network}</a>
+                  )}
+                </p>
               </div>
             )}
           </div>
