@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -129,6 +129,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one window each")
     parser.add_argument("--windows", type=int, default=5, help="measured windows for each server and load")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one")
+    parser.add_argument("--times", type=float, default=1.0, help="as many packets a second as usual, times this")
     parser.add_argument("--json", action="store_true", help="print a JSON object for each window too")
     parser.add_argument("--only", default="", help="works whose name has this in it")
     parser.add_argument("--serve", metavar="ADDRESS", help=argparse.SUPPRESS)
@@ -150,6 +151,7 @@ def main() -> None:
         for work in WORKS:
             if chosen.only not in work.name:
                 continue
+            work = replace(work, rate=round(work.rate * chosen.times))
             lines: list[dict[str, Any]] = []
             for _ in range(1 if chosen.quick else chosen.windows):
                 for name, pid in pids.items():

@@ -107,7 +107,8 @@ pub fn relay(options: &Options) -> Result<(), Box<dyn Error>> {
     let counted = drain(&to)?;
     let mut pump = Pump::new(from.first().ok_or("no clients")?, false);
     let mut next = 0;
-    measure(options, &counted.count, |sent| {
+    let load = (options.bytes, options.burst);
+    measure(options, load, &counted.count, |sent| {
         if let (Some(socket), Some(remote)) = (from.get(next), towards.get(next)) {
             let burst = (0..options.burst)
                 .map(|n| Message::new(*remote, n * packet.len(), packet.len()))
@@ -139,7 +140,8 @@ pub fn bindings(options: &Options) -> Result<(), Box<dyn Error>> {
         .collect::<Vec<_>>();
     let mut pump = Pump::new(sockets.first().ok_or("no clients")?, false);
     let mut next = 0;
-    measure(options, &counted.count, |sent| {
+    let load = (request.len(), ASKED_AT_ONCE);
+    measure(options, load, &counted.count, |sent| {
         if let Some(socket) = sockets.get(next) {
             pump.send(socket, &arena, &burst);
             *sent += ASKED_AT_ONCE as u64;
@@ -152,6 +154,7 @@ pub fn bindings(options: &Options) -> Result<(), Box<dyn Error>> {
 /// Sends at the wanted rate and prints what each window cost. `step` sends one burst and tells its packets.
 fn measure(
     options: &Options,
+    (bytes, burst): (usize, usize),
     count: &AtomicU64,
     mut step: impl FnMut(&mut u64) -> usize,
 ) -> Result<(), Box<dyn Error>> {
@@ -167,9 +170,9 @@ fn measure(
         let delivered = count.load(Ordering::Relaxed) - before;
         let cpu_s = cpu_s(options.pid)? - cpu;
         println!(
-            "{{\"kind\": \"{}\", \"bytes\": {}, \"burst\": {}, \"seconds\": {seconds:.3}, \"sent\": {sent}, \"delivered\": {delivered}, \
+            "{{\"kind\": \"{}\", \"bytes\": {bytes}, \"burst\": {burst}, \"seconds\": {seconds:.3}, \"sent\": {sent}, \"delivered\": {delivered}, \
              \"server_cpu_s\": {cpu_s:.4}, \"per_cpu_s\": {:.0}}}",
-            options.work, options.bytes, options.burst, delivered as f64 / cpu_s.max(1e-9)
+            options.work, delivered as f64 / cpu_s.max(1e-9)
         );
     }
     Ok(())
