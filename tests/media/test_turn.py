@@ -211,13 +211,18 @@ async def flows(page: Page, within_s: float = 40) -> dict[str, Any]:
 
 @pytest.mark.e2e
 @pytest.mark.asyncio
-async def test_two_browsers_behind_symmetric_nats_reach_each_other(net: Street, tmp_path: Path) -> None:
+@pytest.mark.parametrize("allow", ["10.213.0.0/24", "10.0.0.0/8"], ids=["refused", "unroutable"])
+async def test_two_browsers_behind_symmetric_nats_reach_each_other(net: Street, tmp_path: Path, allow: str) -> None:
+    """Their private candidates are refused as peers, or taken and without a route from the server: neither ends the call."""
     one, two = net.home(1), net.home(2)
-    with roomful(net, tmp_path):
+    with roomful(net, tmp_path, "--turn-allow", allow):
         async with browser(net, one, tmp_path) as ada, browser(net, two, tmp_path) as bob:
             first = await visit(ada, f"http://{SERVER}:7880/p2p/nat?name=Ada&join=1")
             second = await visit(bob, f"http://{SERVER}:7880/p2p/nat?name=Bob&join=1")
             seen = [await flows(first), await flows(second)]
+            await asyncio.sleep(5)
+            later = [await flows(first), await flows(second)]
+            assert all(now["frames"] > then["frames"] for now, then in zip(later, seen, strict=True)), (seen, later)
     # At least one end sends through a port that was lent to it, and the other sends to that port.
     assert any(path["local"] == "relay" or path["remote"] == "relay" for path in seen), seen
 

@@ -255,6 +255,38 @@ fn wrong_streams_are_closed_and_the_others_go_on() {
     exchange(&mut ada);
 }
 
+/// A peer's private candidates mean nothing here: sending to them fails, and fails alone.
+#[test]
+fn a_relay_goes_on_beside_a_peer_without_a_route() {
+    let bob = peer("127.0.0.1:0");
+    let nowhere: SocketAddr = "203.0.113.9:9".parse().unwrap();
+    assert!(bob.send_to(&[0], nowhere).is_err(), "loopback leads nowhere else");
+    for portable in [false, true] {
+        let config = TurnConfig {
+            portable,
+            allowed: ["127.0.0.0/8", "203.0.113.0/24"].map(str::to_owned).to_vec(),
+            ..config()
+        };
+        let turn = Turn::start(&config, &[]).unwrap();
+        let mut ada = Lent::new(Person::udp(port(&turn, Kind::Udp, false)));
+        ada.person.bind(0x4001, bob.local_addr().unwrap());
+        ada.person.bind(0x4002, nowhere);
+        let mut buffer = [0; 2_048];
+        for round in 0..20u8 {
+            // Alone, in runs that share a message, and between others.
+            for number in [0x4002, 0x4001, 0x4002, 0x4002, 0x4002, 0x4001] {
+                ada.person.through(number, &[round; 300]);
+            }
+            for _ in 0..2 {
+                assert_eq!((bob.recv(&mut buffer).unwrap(), buffer[0]), (300, round));
+            }
+            bob.send_to(&[round; 200], ada.relayed).unwrap();
+            assert_eq!(ada.person.receive().len(), 204);
+        }
+        assert_eq!(turn.stats().allocations, 1);
+    }
+}
+
 #[test]
 fn a_message_in_pieces_is_relayed_whole() {
     let turn = Turn::start(&config(), &[]).unwrap();
