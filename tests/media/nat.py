@@ -89,6 +89,32 @@ class Street:
         )
         return home
 
+    def one_to_one(self, number: int) -> str:
+        """A home whose NAT hands everything on and keeps ports, as a cloud does with a public address: that address."""
+        public = f"10.213.0.{10 + number}"
+        self.home(number)
+        self.rules(
+            f"{self.tag}n{number}",
+            f"""
+            table ip one {{
+              chain in {{
+                type nat hook prerouting priority -100;
+                iifname "wan" dnat to 10.213.{number}.2
+              }}
+              chain out {{
+                type nat hook postrouting priority 90;
+                oifname "wan" snat to {public}
+              }}
+            }}
+            table ip filter {{
+              chain forward {{
+                ct status dnat accept
+              }}
+            }}
+            """,
+        )
+        return public
+
     def rules(self, namespace: str, text: str) -> None:
         done = subprocess.run(
             [*self.inside(namespace), "nft", "-f", "-"], input=text, capture_output=True, text=True, check=False

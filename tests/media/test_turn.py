@@ -38,13 +38,14 @@ def net() -> Iterator[Street]:
 
 
 @contextmanager
-def roomful(net: Street, folder: Path, *options: str, bind: str = SERVER) -> Iterator[Path]:
-    """`roomful serve` in the server's namespace; the log."""
+def roomful(net: Street, folder: Path, *options: str, bind: str = SERVER, namespace: str = "") -> Iterator[Path]:
+    """`roomful serve`, in the server's namespace unless told otherwise; the log."""
+    folder.mkdir(exist_ok=True)
     log = folder / "server.log"
     data = {"ROOMFUL_DATA_DIR": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*net.inside(net.server), sys.executable, "-m", "roomful", "serve", "--dev", "--bind", bind,
+            [*net.inside(namespace or net.server), sys.executable, "-m", "roomful", "serve", "--dev", "--bind", bind,
              "--turn-allow", "10.213.0.0/24", *options],
             stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **data},
         )  # fmt: skip
@@ -68,9 +69,9 @@ def run(net: Street, namespace: str, *command: str) -> str:
     return done.stdout + done.stderr
 
 
-def ice_servers(net: Street, namespace: str) -> list[dict[str, str]]:
+def ice_servers(net: Street, namespace: str, host: str = SERVER) -> list[dict[str, str]]:
     """What a page of this server is told."""
-    ask = f"http://{SERVER}:7880/ice-servers"
+    ask = f"http://{host}:7880/ice-servers"
     code = (
         "import urllib.request as u;"
         f"print(u.urlopen(u.Request({ask!r}, headers={{'Sec-Fetch-Site': 'same-origin'}})).read().decode())"
@@ -129,6 +130,34 @@ def test_ipv6_is_relayed_too(net: Street, tmp_path: Path, extra: list[str]) -> N
     lost = re.search(r"Total lost packets (\d+) ", said)
     assert lost and int(lost[1]) == 0, said[-3_000:]
     assert re.search(r"tot_send_msgs=(120|240), tot_recv_msgs=\1", said), said[-3_000:]
+
+
+def test_a_server_behind_nat_one_to_one_lends_its_public_address(net: Street, tmp_path: Path) -> None:
+    public = net.one_to_one(1)
+    cloud = f"{net.tag}h1"
+    with roomful(net, tmp_path / "other"):
+        said = run(net, cloud, sys.executable, "-m", "roomful", "doctor", "--bind", "10.213.1.2", "--stun", SERVER)
+    assert f"sees this machine as {public}" in said and f"--node-ip {public}" in said, said
+    assert "keeps ports" in said, said
+    person = net.add("person")
+    net.wire(f"{net.tag}street", person, "eth0", "10.213.0.60")
+    peer = net.add("peer")
+    net.wire(f"{net.tag}street", peer, "eth0", "10.213.0.50")
+    with roomful(net, tmp_path / "cloud", "--node-ip", public, bind="10.213.1.2", namespace=cloud):
+        relay = ice_servers(net, person, public)[1]
+        with subprocess.Popen(
+            [*net.inside(peer), "turnutils_peer", "-L", "10.213.0.50"], stdout=subprocess.DEVNULL
+        ) as far:
+            try:
+                said = run(
+                    net, person, "turnutils_uclient", "-v", "-u", str(relay["username"]), "-w", str(relay["credential"]),
+                    "-e", "10.213.0.50", "-n", "60", "-m", "2", "-l", "900", "-z", "10", public,
+                )  # fmt: skip
+            finally:
+                far.terminate()
+    assert re.search(rf"relay addr: {public}", said), said[-3_000:]
+    lost = re.search(r"Total lost packets (\d+) ", said)
+    assert lost and int(lost[1]) == 0, said[-3_000:]
 
 
 def test_coturns_stun_client_learns_its_address(net: Street, tmp_path: Path) -> None:
