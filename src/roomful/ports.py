@@ -129,6 +129,10 @@ class MediaEngine(Protocol):
 
     def restart_ice(self, transport: str) -> None: ...
 
+    def limit_bandwidth(self, participant: str, bps: int) -> None:
+        """What a participant's videos are sent in, whatever its path carries; 0 for no such limit."""
+        ...
+
     def send_data(self, room: str, kind: str, packet: bytes, to: tuple[str, ...]) -> None:
         """`kind` is `reliable` or `lossy`; `to` holds participants, empty for everybody."""
         ...

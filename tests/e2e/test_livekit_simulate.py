@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from clients import Connect, Seen
@@ -79,6 +80,29 @@ async def test_a_leave_by_the_server_is_final(sdk: Sdk) -> None:
 
     await until("the client has left", gone)
     assert await ada.heard("reconnecting") == []
+
+
+async def test_a_simulated_narrow_link_gets_a_lower_layer(sdk: Sdk) -> None:
+    ada = await sdk("Ada", "sim-bandwidth")
+    bob = await sdk("bob", "sim-bandwidth")
+    await ada.run("""await room.localParticipant.setCameraEnabled(
+      true, {resolution: {width: 1280, height: 720, frameRate: 15}}, {videoCodec: 'vp8', simulcast: true});""")
+
+    async def settles(what: str, fits: Callable[[float], bool]) -> None:
+        async def right() -> bool:
+            stats = (await bob.received())["Ada"]["camera"]
+            before = stats["frames"]
+            await asyncio.sleep(1)
+            stats = (await bob.received())["Ada"]["camera"]
+            return fits(stats["width"]) and stats["frames"] > before + 5
+
+        await until(what, right, 40)
+
+    await settles("all of it comes", lambda width: width >= 1200)
+    await bob.run("await room.simulateScenario('subscriber-bandwidth', 400_000)")
+    await settles("a lower layer comes", lambda width: 0 < width < 700)
+    await bob.run("await room.simulateScenario('subscriber-bandwidth', 0)")
+    await settles("all of it comes again", lambda width: width >= 1200)
 
 
 async def test_a_simulated_speaker_speaks_for_a_while(sdk: Sdk) -> None:

@@ -57,6 +57,9 @@ class Engine:
     def restart_ice(self, transport: str) -> None:
         self.calls.append(("restart_ice", transport))
 
+    def limit_bandwidth(self, participant: str, bps: int) -> None:
+        self.calls.append(("limit_bandwidth", participant, bps))
+
     def send_data(self, room: str, kind: str, packet: bytes, to: tuple[str, ...]) -> None:
         self.calls.append(("send_data", kind, packet, to))
 

@@ -87,6 +87,7 @@ impl Placement {
             | Command::Subscribe { participant, .. }
             | Command::Unsubscribe { participant, .. }
             | Command::View { participant, .. }
+            | Command::LimitBandwidth { participant, .. }
             | Command::ReplayData { participant, .. }
             | Command::AskReceived { participant, .. }
             | Command::SubscribeDataTrack { participant, .. }

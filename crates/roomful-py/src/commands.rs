@@ -21,7 +21,7 @@ const DATA_KINDS: [(&str, DataKind); 3] = [
 ];
 
 /// Every name, in the stub's order; a test compares them with [`command`].
-pub const NAMES: [&str; 27] = [
+pub const NAMES: [&str; 28] = [
     "open_room",
     "close_room",
     "add_participant",
@@ -38,6 +38,7 @@ pub const NAMES: [&str; 27] = [
     "subscribe",
     "unsubscribe",
     "view",
+    "limit_bandwidth",
     "send_data",
     "hold_topics",
     "decide",
@@ -124,6 +125,10 @@ pub fn command(name: &str, fields: &Bound<'_, PyAny>) -> PyResult<Command> {
             participant: f.id("participant")?,
             track: f.id("track")?,
             settings: settings(&f)?,
+        },
+        "limit_bandwidth" => Command::LimitBandwidth {
+            participant: f.id("participant")?,
+            bps: f.get("bps")?,
         },
         "send_data" => Command::SendData {
             room: f.id("room")?,

@@ -22,6 +22,9 @@ const CAUTION: Duration = Duration::from_secs(2);
 const EARLY: Duration = Duration::from_secs(8);
 const MOST_CAUTION: Duration = Duration::from_secs(16);
 
+/// What was wanted once counts for so long.
+const REMEMBERED: Duration = Duration::from_secs(30);
+
 /// What may be sent of a video.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Held {
@@ -196,6 +199,7 @@ pub struct Allocation {
     raise_at: Option<Instant>,
     raised_at: Option<Instant>,
     caution: Duration,
+    wanted_at: Option<Instant>,
     /// Bits a second of all that is wanted.
     pub wanted_bps: u64,
     /// Some video is sent in less than is wanted.
@@ -210,6 +214,7 @@ impl Default for Allocation {
             raise_at: None,
             raised_at: None,
             caution: CAUTION,
+            wanted_at: None,
             wanted_bps: 0,
             lowered: false,
             paused: false,
@@ -221,6 +226,29 @@ impl Allocation {
     /// Whether more may be sent than is sent.
     pub fn may_raise(&self, now: Instant) -> bool {
         self.raise_at.is_none_or(|at| now >= at)
+    }
+
+    /// All that is wanted costs `bps` now. A publisher that is short of time leaves its best layer out for a while: what was wanted
+    /// before counts until it has not come for long.
+    pub fn want(&mut self, bps: u64, now: Instant) {
+        let stale = self
+            .wanted_at
+            .is_none_or(|at| now.saturating_duration_since(at) > REMEMBERED);
+        if bps >= self.wanted_bps || stale {
+            self.wanted_bps = bps;
+            self.wanted_at = Some(now);
+        }
+    }
+
+    /// What to share: a layer that was raised begins with a key frame, which fills any queue, and is not taken back for that.
+    pub fn budget(&self, estimate: u64, sent: u64, now: Instant) -> u64 {
+        let since = |at: Instant| now.saturating_duration_since(at);
+        let settles = self.raised_at.is_some_and(|at| since(at) < SETTLE);
+        if settles && estimate as f64 >= sent as f64 * FIRST {
+            estimate.max(sent)
+        } else {
+            estimate
+        }
     }
 
     /// Something was raised, or lowered.
@@ -327,6 +355,10 @@ mod tests {
             assert!(allocation.may_raise(now));
         }
         allocation.changed(true, false, now);
+        let settled = now + SETTLE;
+        let budgets = [(700, now), (400, now), (700, settled)];
+        let budgets = budgets.map(|(estimate, at)| allocation.budget(estimate, 1_000, at));
+        assert_eq!(budgets, [1_000, 400, 700]);
         now += EARLY;
         allocation.changed(false, true, now);
         assert!(allocation.may_raise(now + CAUTION));

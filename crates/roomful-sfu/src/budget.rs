@@ -2,6 +2,7 @@
 //!
 //! Called by `feedback`'s housekeeping. The shares are made by `allocator`, the estimate by `bwe`.
 use crate::allocator::{self, Held, Wish};
+use crate::command::Id;
 use crate::egress::Egress;
 use crate::event::{Event, Quality};
 use crate::forward::{carries_probes, write_probe};
@@ -14,6 +15,17 @@ use std::time::Instant;
 const MOST_PADDING: usize = 128;
 
 impl Router {
+    /// A simulated narrow link; 0 ends it.
+    pub(crate) fn limit_bandwidth(&mut self, participant: &Id, bps: u64) {
+        let person = self
+            .participant_key(participant)
+            .and_then(|key| self.participants.get(key));
+        let connection = person.and_then(|p| p.downstream);
+        if let Some(connection) = connection.and_then(|key| self.connections.get_mut(key)) {
+            connection.bwe.set_most(bps);
+        }
+    }
+
     /// Every 100 ms: the videos of each connection with an estimate get their shares.
     pub(crate) fn allocate(&mut self, now: Instant) {
         for key in self.connections.keys() {
@@ -66,12 +78,17 @@ impl Router {
         };
         let mut allocation = connection.allocation;
         let asked: Vec<Wish> = wishes.iter().map(|(_, wish)| wish.clone()).collect();
-        let given = allocator::share(estimate, allocation.may_raise(now), &asked);
+        let sent = asked.iter().filter_map(|w| w.ways.get(w.sent?));
+        let budget = allocation.budget(estimate, sent.map(|way| way.bps).sum(), now);
+        let given = allocator::share(budget, allocation.may_raise(now), &asked);
+        // What is far too much for the path would only lose the key frame of what fits.
+        let cut = connection.bwe.sent_bps() > estimate + estimate / 2;
         let (mut raised, mut lowered) = (false, false);
         let (mut wanted, mut less, mut paused) = (0, false, false);
         for ((down_key, wish), way) in wishes.into_iter().zip(given) {
             raised |= way > wish.sent;
-            lowered |= way < wish.sent;
+            let lower = way < wish.sent;
+            lowered |= lower;
             wanted += wish.ways.last().map_or(0, |way| way.bps);
             paused |= way.is_none();
             let top = way.is_some_and(|way| way + 1 == wish.ways.len());
@@ -81,10 +98,14 @@ impl Router {
                 // The best of what comes now, and of what comes next: a better layer has to be measured before it is taken.
                 Some(way) => Held::At(way.target),
             };
+            if lower && cut {
+                self.cut(down_key, held);
+            }
             self.allow(down_key, held, now);
         }
         allocation.changed(raised, lowered, now);
-        (allocation.wanted_bps, allocation.lowered, allocation.paused) = (wanted.max(1), less, paused);
+        allocation.want(wanted.max(1), now);
+        (allocation.lowered, allocation.paused) = (less, paused);
         if let Some(connection) = self.connections.get_mut(key) {
             connection.allocation = allocation;
         }
@@ -131,6 +152,16 @@ impl Router {
             rank: (view.priority, tier, pixels),
             sent,
         })
+    }
+
+    /// Ends a stream at once, where another takes its place: that begins out of the ring, or with its next key frame.
+    fn cut(&mut self, down_key: Key, held: Held) {
+        let Some(down) = self.downs.get_mut(down_key) else {
+            return;
+        };
+        if matches!(held, Held::At(most) if down.current.is_some_and(|current| current != most.stream)) {
+            down.current = None;
+        }
     }
 
     fn allow(&mut self, down_key: Key, held: Held, now: Instant) {

@@ -270,6 +270,13 @@ pub enum Command {
         /// All of it, in place of the old.
         settings: ViewSettings,
     },
+    /// A participant's path carries no more than this, whatever is measured (LiveKit's simulation of a narrow link).
+    LimitBandwidth {
+        /// `PA_…`
+        participant: Id,
+        /// Bits a second of all its videos, 0 for no limit.
+        bps: u64,
+    },
     /// A data packet from the server or from a participant whose packet came by other ways.
     SendData {
         /// `RM_…`

@@ -247,6 +247,7 @@ impl Router {
                 track,
                 settings,
             } => self.view(&participant, &track, settings, now),
+            Command::LimitBandwidth { participant, bps } => self.limit_bandwidth(&participant, bps),
             Command::SendData {
                 room,
                 kind,

@@ -192,3 +192,19 @@ fn a_link_that_carries_no_layer_pauses_the_video_and_says_so() {
     assert_eq!(wide.last(), Some(&[0, 0, 150]), "{wide:?}");
     assert_eq!(call.paused().last(), Some(&false));
 }
+
+#[test]
+fn a_limit_from_outside_holds_where_nothing_is_measured_and_ends() {
+    let mut call = Call::new();
+    call.run(2);
+    let limit = |call: &mut Call, bps| {
+        let participant = id("PA_bob");
+        call.world.command(Command::LimitBandwidth { participant, bps });
+    };
+    limit(&mut call, 500_000);
+    assert_eq!(call.run(5).last(), Some(&[0, 60, 0]));
+    limit(&mut call, 200_000);
+    assert_eq!(call.run(5).last(), Some(&[30, 0, 0]));
+    limit(&mut call, 0);
+    assert_eq!(call.run(5).last(), Some(&[0, 0, 150]));
+}

@@ -22,6 +22,7 @@ Commands, with their fields (`settings` and `spec` below):
     subscribe                 participant, track, settings
     unsubscribe               participant, track
     view                      participant, track, settings
+    limit_bandwidth           participant, bps: int (0 for no limit)
     send_data                 room, kind: reliable|lossy|track, packet: bytes, to: list of participants (empty: all)
     hold_topics               room, topics: list[str]
     decide                    room, hold: int, verdict: True (release) | False (drop) | bytes (in its place)

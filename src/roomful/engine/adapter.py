@@ -92,6 +92,9 @@ class NativeMedia:
     def restart_ice(self, transport: str) -> None:
         self._send("restart_ice", {"transport": transport, "credentials": self._ids.credentials()})
 
+    def limit_bandwidth(self, participant: str, bps: int) -> None:
+        self._send("limit_bandwidth", {"participant": participant, "bps": bps})
+
     def send_data(self, room: str, kind: str, packet: bytes, to: tuple[str, ...]) -> None:
         self._send("send_data", {"room": room, "kind": kind, "packet": packet, "to": list(to)})
 

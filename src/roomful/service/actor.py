@@ -199,6 +199,10 @@ class RoomActor:
         if transport := member.transports.get("subscriber"):
             self._engine.restart_ice(transport)
 
+    def limit_bandwidth(self, participant: str, bps: int) -> None:
+        """A test of clients: their videos come as over a link of so many bits a second; 0 ends it."""
+        self._engine.limit_bandwidth(participant, bps)
+
     # Data
 
     def send_data(self, packet: bytes, kind: str, to: tuple[str, ...] = ()) -> None:

@@ -31,6 +31,12 @@ const BEYOND_ARRIVED: f64 = 1.5;
 const PACKET_BITS: f64 = 9_600.0;
 /// With a queue like this nothing grows, and no probe would tell the path from the queue.
 const HELD_MS: f64 = 40.0;
+/// Overuse counts from this much of a queue that is not explained,
+const EXCESS_MS: f64 = 20.0;
+/// and from this part of all of it.
+const EXCESS: f64 = 0.3;
+/// An estimate is used when this part of it arrives.
+const USED: f64 = 0.85;
 /// A path that was free is full only when its queue grew to this,
 const QUEUE_MS: f64 = 50.0;
 /// and for so long.
@@ -59,6 +65,8 @@ pub struct Estimator {
     acked: Meter,
     prober: Prober,
     estimate: Option<f64>,
+    /// What was said from outside.
+    most: Option<u64>,
     /// Bits that a link of the estimated rate would still hold, and when that was so.
     queue: (f64, i64),
     /// Mean of what arrived when the path was full (§5.5: near convergence), and its mean deviation.
@@ -83,6 +91,7 @@ impl Estimator {
             acked: Meter::default(),
             prober: Prober::default(),
             estimate: None,
+            most: None,
             queue: (0.0, 0),
             converged: None,
             full_at: None,
@@ -150,6 +159,7 @@ impl Estimator {
         };
         let lost = self.loss.judge(at);
         match (usage, self.estimate) {
+            (Usage::Over, Some(estimate)) if !self.exceeds(estimate) => {}
             (Usage::Over, Some(estimate)) => {
                 self.full_at = Some(at);
                 if at - self.decreased_at > trip + 50_000 {
@@ -185,6 +195,14 @@ impl Estimator {
                 self.queue.0 = self.queue.0.min(rate / 10.0);
             }
         }
+    }
+
+    /// Whether the queue is more than our own bursts leave: a key frame's is explained but for the error of the estimate. Where less
+    /// is sent than the path is held to carry, it takes more of a queue to doubt that.
+    fn exceeds(&self, estimate: f64) -> bool {
+        let used = self.arriving() >= USED * estimate;
+        let least = if used { EXCESS_MS } else { QUEUE_MS };
+        self.delay.queue_ms() >= (EXCESS * self.delay.whole_queue_ms()).max(least)
     }
 
     /// What arrived lately: the larger of a long and a short look, for what began to flow a moment ago has not filled the long one.
@@ -250,7 +268,7 @@ impl Estimator {
         let at = self.micros(now);
         let Some(estimate) = self.estimate else { return 0 };
         let calm = at - self.full_at.unwrap_or(0);
-        let wanted = wanted_bps as f64;
+        let wanted = wanted_bps.min(self.most.unwrap_or(u64::MAX)) as f64;
         if estimate >= wanted * ROOM && calm >= CALM_US {
             self.estimate = None;
             self.try_after = TRY_AFTER_US;
@@ -273,7 +291,13 @@ impl Estimator {
 
     /// Bits a second that the path carries; `None` while nothing says that it is full.
     pub fn estimate_bps(&self) -> Option<u64> {
-        self.estimate.map(|bps| bps as u64)
+        let measured = self.estimate.map(|bps| bps as u64);
+        [measured, self.most].into_iter().flatten().min()
+    }
+
+    /// The path carries no more than this, whatever is measured; 0 for no such bound.
+    pub fn set_most(&mut self, bps: u64) {
+        self.most = Some(bps).filter(|bps| *bps > 0);
     }
 
     /// Bits a second sent lately, headers included.

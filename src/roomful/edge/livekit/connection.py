@@ -19,6 +19,7 @@ from roomful.edge.livekit.outputs import (
     Candidate,
     Close,
     DropOnResume,
+    LimitBandwidth,
     OfferMedia,
     Output,
     Post,
@@ -207,6 +208,8 @@ class Connection:
                     async with self._writing:
                         for frame in self._token():
                             await self._send(frame)
+                case LimitBandwidth():
+                    self._actor.limit_bandwidth(self._session.sid, output.bps)
                 case DropOnResume() | Prefer():
                     self._remember(output)
                 case Close():

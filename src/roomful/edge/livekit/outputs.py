@@ -78,6 +78,13 @@ class Prefer:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitBandwidth:
+    """A test of clients: their videos come as over a link of so many bits a second; 0 ends it."""
+
+    bps: int
+
+
+@dataclass(frozen=True, slots=True)
 class DropOnResume:
     """A test of clients: the next resume's connection is dropped, before its first message or after its last."""
 
@@ -102,6 +109,7 @@ Output = (
     | Replay
     | Refresh
     | Prefer
+    | LimitBandwidth
     | DropOnResume
     | Close
 )

@@ -55,6 +55,7 @@ from roomful.edge.livekit.outputs import (
     Candidate,
     Close,
     DropOnResume,
+    LimitBandwidth,
     OfferMedia,
     Output,
     Post,
@@ -298,7 +299,7 @@ class Session:
         return [self._send(SignalResponse(get_data_blob_response=found))]
 
     def _simulate(self, request: SimulateScenario, now_ms: int) -> list[Output]:
-        """Tests that SDKs offer to their users. Bandwidth has no effect here: nothing in media takes an artificial bound."""
+        """Tests that SDKs offer to their users."""
         match request.WhichOneof("scenario"):
             case "speaker_update":
                 if len(self._scheduled) < _MAX_SCHEDULED:
@@ -326,6 +327,8 @@ class Session:
                         return [Prefer("tls")]
                     case _:
                         return [Prefer("tcp")]
+            case "subscriber_bandwidth":
+                return [LimitBandwidth(max(request.subscriber_bandwidth, 0))]
             case "disconnect_signal_on_resume":
                 return [DropOnResume(before=False)]
             case "disconnect_signal_on_resume_no_messages":

@@ -19,6 +19,7 @@ from roomful.edge.livekit.outputs import (
     Candidate,
     Close,
     DropOnResume,
+    LimitBandwidth,
     OfferMedia,
     Post,
     Prefer,
@@ -247,6 +248,8 @@ def test_every_simulated_scenario() -> None:
     for protocol, prefer in (("TCP", Prefer("tcp")), ("TLS", Prefer("tls")), ("UDP", Prefer("any"))):
         switch = rtc.SimulateScenario(switch_candidate_protocol=protocol)
         assert ask(session, simulate=switch) == [prefer]
+    for said, bps in ((300_000, 300_000), (0, 0), (-1, 0)):
+        assert ask(session, simulate=rtc.SimulateScenario(subscriber_bandwidth=said)) == [LimitBandwidth(bps)]
     assert ask(session, simulate=rtc.SimulateScenario(disconnect_signal_on_resume=True)) == [DropOnResume(before=False)]
     no_messages = rtc.SimulateScenario(disconnect_signal_on_resume_no_messages=True)
     assert ask(session, simulate=no_messages) == [DropOnResume(before=True)]
