@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from hypothesis import given, settings
@@ -24,6 +24,14 @@ class Someone:
             async with asyncio.timeout(10):
                 await self.gate.wait()
         self.done.append(self.name)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    for _ in range(10_000):
+        if holds():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never comes about")
 
 
 class Tasks:
@@ -61,15 +69,11 @@ def test_one_that_waits_holds_up_nobody_and_keeps_its_task() -> None:
         for at, one in enumerate(slow):
             runners.put(one)
             runners.put(Someone(at, done))
-        async with asyncio.timeout(10):
-            while len(done) < len(slow):
-                await asyncio.sleep(0)
+        await until(lambda: len(done) >= len(slow))
         assert done == [*range(len(slow))]
         assert len({one.task for one in slow}) == len(slow), "each has a task for itself"
         gate.set()
-        async with asyncio.timeout(10):
-            while len(done) < 2 * len(slow):
-                await asyncio.sleep(0)
+        await until(lambda: len(done) >= 2 * len(slow))
         await asyncio.sleep(0)
         assert sum(not task.done() for task in tasks.all) <= MOST_IDLE
         runners.end()
@@ -91,9 +95,7 @@ def test_whatever_comes_is_done_once(plan: list[tuple[bool, int]]) -> None:
             for _ in range(pauses):
                 await asyncio.sleep(0)
         gate.set()
-        async with asyncio.timeout(10):
-            while len(done) < len(plan):
-                await asyncio.sleep(0)
+        await until(lambda: len(done) >= len(plan))
         assert sorted(done) == [*range(len(plan))]
         runners.end()
         await asyncio.gather(*tasks.all)
