@@ -1,40 +1,12 @@
 //! Relaying a message allocates for the message, never for a receiver.
 #![allow(clippy::indexing_slicing)]
 
+#[path = "../../roomful-rtc/tests/support/counting.rs"]
+mod counting;
+
+use counting::allocations;
 use roomful_hub::command::{Command, Speech, Who};
 use roomful_hub::{Acceptance, Config, ConnectionId, Event, Head, Hub, Input, Message, OnSlow, Sink};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: every call is handed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are the same.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn allocations(work: impl FnOnce()) -> usize {
-    let before = COUNT.get();
-    work();
-    COUNT.get() - before
-}
-
 #[derive(Default)]
 struct Receivers(usize);
 

@@ -8,8 +8,9 @@
 mod support;
 
 use roomful_rtc::rtcp::{self, Feedback};
-use roomful_sfu::command::{Command, Kind, TrackCodec, TrackSpec, ViewSettings};
+use roomful_sfu::command::{Command, Kind, TrackSpec};
 use std::time::Duration;
+use support::specs::{spec, WATCH};
 use support::{audio_of, id, video_of, Received, World};
 
 const SSRC: u32 = 77;
@@ -22,21 +23,8 @@ fn call(kind: Kind, codec: &str, red: bool, section: String) -> World {
     world.command(Command::Publish {
         participant: id("PA_ada"),
         spec: TrackSpec {
-            track: id("TR_1"),
-            kind,
-            codecs: vec![TrackCodec {
-                name: codec.into(),
-                cid: "cid".into(),
-                svc: false,
-            }],
-            layers: vec![],
-            muted: false,
-            stereo: false,
-            dtx: false,
             red,
-            encrypted: false,
-            screen: false,
-            one_codec: false,
+            ..spec("TR_1", kind, codec, "cid")
         },
     });
     world.client("ada").sections = vec![section];
@@ -51,14 +39,7 @@ fn admit(world: &mut World, name: &str, section: String) -> String {
     world.command(Command::Subscribe {
         participant: id(&format!("PA_{name}")),
         track: id("TR_1"),
-        settings: ViewSettings {
-            paused: false,
-            quality: 2,
-            width: 0,
-            height: 0,
-            fps: 0,
-            priority: 0,
-        },
+        settings: WATCH,
     });
     let answer = world.offer(name);
     world.run(Duration::from_secs(1));

@@ -8,9 +8,10 @@
 mod support;
 
 use roomful_rtc::rtp::Extension;
-use roomful_sfu::command::{Command, Kind, Layer, TrackCodec, TrackSpec, ViewSettings};
+use roomful_sfu::command::{Command, Kind, Layer, TrackSpec, ViewSettings};
 use roomful_sfu::event::{Event, Quality};
 use std::time::Duration;
+use support::specs::{spec, WATCH};
 use support::{id, video, vp8, Link, World};
 
 const FRAME: Duration = Duration::from_millis(33);
@@ -38,21 +39,8 @@ impl Call {
         world.command(Command::Publish {
             participant: id("PA_ada"),
             spec: TrackSpec {
-                track: id("TR_v"),
-                kind: Kind::Video,
-                codecs: vec![TrackCodec {
-                    name: "vp8".into(),
-                    cid: "cam".into(),
-                    svc: false,
-                }],
                 layers: (0..3).map(layer).collect(),
-                muted: false,
-                stereo: false,
-                dtx: false,
-                red: false,
-                encrypted: false,
-                screen: false,
-                one_codec: false,
+                ..spec("TR_v", Kind::Video, "vp8", "cam")
             },
         });
         let rids = "a=msid:s cam\na=rid:q send\na=rid:h send\na=rid:f send\na=simulcast:send q;h;f\n";
@@ -63,12 +51,9 @@ impl Call {
             participant: id("PA_bob"),
             track: id("TR_v"),
             settings: ViewSettings {
-                paused: false,
-                quality: 2,
                 width: 1280,
                 height: 720,
-                fps: 0,
-                priority: 0,
+                ..WATCH
             },
         });
         world.offer("bob");

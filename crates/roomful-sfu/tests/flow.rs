@@ -10,46 +10,24 @@ mod support;
 use roomful_rtc::rtcp::{self, write, Feedback};
 use roomful_rtc::rtp::Extension;
 use roomful_rtc::transport::{Path, Protocol};
-use roomful_sfu::command::{Command, Kind, Layer, TrackCodec, TrackSpec, ViewSettings};
+use roomful_sfu::command::{Command, Kind, Layer, TrackSpec, ViewSettings};
 use roomful_sfu::event::{Event, TransportState};
 use std::time::Duration;
+use support::specs::{self, WATCH};
 use support::{audio, id, video, vp8, Wire, World};
 
-const WATCH: ViewSettings = ViewSettings {
-    paused: false,
-    quality: 2,
-    width: 0,
-    height: 0,
-    fps: 0,
-    priority: 0,
-};
-
 fn spec(track: &str, kind: Kind, cid: &str, layers: &[(u8, u32, u32, &str)]) -> TrackSpec {
+    let layers = layers.iter().map(|(quality, width, height, rid)| Layer {
+        quality: *quality,
+        width: *width,
+        height: *height,
+        bitrate_bps: 0,
+        rid: (*rid).into(),
+    });
+    let codec = if kind == Kind::Video { "vp8" } else { "opus" };
     TrackSpec {
-        track: id(track),
-        kind,
-        codecs: vec![TrackCodec {
-            name: if kind == Kind::Video { "vp8" } else { "opus" }.into(),
-            cid: cid.into(),
-            svc: false,
-        }],
-        layers: layers
-            .iter()
-            .map(|(quality, width, height, rid)| Layer {
-                quality: *quality,
-                width: *width,
-                height: *height,
-                bitrate_bps: 0,
-                rid: (*rid).into(),
-            })
-            .collect(),
-        muted: false,
-        stereo: false,
-        dtx: false,
-        red: false,
-        encrypted: false,
-        screen: false,
-        one_codec: false,
+        layers: layers.collect(),
+        ..specs::spec(track, kind, codec, cid)
     }
 }
 

@@ -7,24 +7,16 @@
 )]
 mod support;
 
-use roomful_sfu::command::{Command, Kind, Layer, Role, TrackCodec, TrackSpec, ViewSettings};
+use roomful_sfu::command::{Command, Kind, Layer, Role, TrackSpec, ViewSettings};
 use roomful_sfu::event::Event;
 use std::time::Duration;
 use str0m::format::Codec;
 use str0m::media::{Direction, Frequency, MediaData, MediaKind, MediaTime, Mid, Simulcast, SimulcastLayer};
 use support::foreign::World;
 use support::id;
+use support::specs::{spec, WATCH};
 
 const CODECS: [&str; 3] = ["opus", "vp8", "h264"];
-const WATCH: ViewSettings = ViewSettings {
-    paused: false,
-    quality: 2,
-    width: 0,
-    height: 0,
-    fps: 0,
-    priority: 0,
-};
-
 fn announce(world: &mut World, who: &str, track: &str, kind: Kind, rids: &[&str]) {
     let name = if kind == Kind::Video { "vp8" } else { "opus" };
     let layers = rids.iter().enumerate().map(|(n, rid)| Layer {
@@ -37,21 +29,8 @@ fn announce(world: &mut World, who: &str, track: &str, kind: Kind, rids: &[&str]
     world.command(Command::Publish {
         participant: id(&format!("PA_{who}")),
         spec: TrackSpec {
-            track: id(track),
-            kind,
-            codecs: vec![TrackCodec {
-                name: name.into(),
-                cid: format!("cid{track}"),
-                svc: false,
-            }],
             layers: layers.collect(),
-            muted: false,
-            stereo: false,
-            dtx: false,
-            red: false,
-            encrypted: false,
-            screen: false,
-            one_codec: false,
+            ..spec(track, kind, name, &format!("cid{track}"))
         },
     });
 }

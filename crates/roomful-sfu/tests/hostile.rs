@@ -11,31 +11,16 @@ mod support;
 use roomful_rtc::rtp::extension::Block;
 use roomful_rtc::rtp::NewHeader;
 use roomful_rtc::transport::{Path, Protocol};
-use roomful_sfu::command::{Command, Credentials, Id, Kind, TrackCodec, TrackSpec, ViewSettings};
+use roomful_sfu::command::{Command, Credentials, Id, Kind};
 use roomful_sfu::event::{Event, TransportState};
 use std::time::Duration;
+use support::specs::{spec, WATCH};
 use support::{audio, id, video, vp8, Wire, World};
 
 fn publish(world: &mut World, who: &str, track: &str) {
     world.command(Command::Publish {
         participant: id(&format!("PA_{who}")),
-        spec: TrackSpec {
-            track: id(track),
-            kind: Kind::Video,
-            codecs: vec![TrackCodec {
-                name: "vp8".into(),
-                cid: "cam".into(),
-                svc: false,
-            }],
-            layers: vec![],
-            muted: false,
-            stereo: false,
-            dtx: false,
-            red: false,
-            encrypted: false,
-            screen: false,
-            one_codec: false,
-        },
+        spec: spec(track, Kind::Video, "vp8", "cam"),
     });
 }
 
@@ -53,14 +38,7 @@ fn invited() -> World {
     world.command(Command::Subscribe {
         participant: id("PA_bob"),
         track: id("TR_v"),
-        settings: ViewSettings {
-            paused: false,
-            quality: 2,
-            width: 0,
-            height: 0,
-            fps: 0,
-            priority: 0,
-        },
+        settings: WATCH,
     });
     world.offer("bob");
     world

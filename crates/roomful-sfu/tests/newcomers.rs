@@ -9,8 +9,9 @@ mod support;
 
 use roomful_rtc::rtcp::{self, write, Feedback};
 use roomful_rtc::transport::{Path, Protocol};
-use roomful_sfu::command::{Command, Kind, TrackCodec, TrackSpec, ViewSettings};
+use roomful_sfu::command::{Command, Kind};
 use std::time::Duration;
+use support::specs::{spec, WATCH};
 use support::{id, video, vp8, Wire, World};
 
 const FRAME: Duration = Duration::from_millis(35);
@@ -31,23 +32,7 @@ impl Camera {
         world.enter("ada", &[]);
         world.command(Command::Publish {
             participant: id("PA_ada"),
-            spec: TrackSpec {
-                track: id("TR_v"),
-                kind: Kind::Video,
-                codecs: vec![TrackCodec {
-                    name: "vp8".into(),
-                    cid: "cam".into(),
-                    svc: false,
-                }],
-                layers: vec![],
-                muted: false,
-                stereo: false,
-                dtx: false,
-                red: false,
-                encrypted: false,
-                screen: false,
-                one_codec: false,
-            },
+            spec: spec("TR_v", Kind::Video, "vp8", "cam"),
         });
         world.client("ada").sections = vec![video("sendonly", "a=msid:s cam\na=ssrc:77 cname:x\n")];
         world.offer("ada");
@@ -94,14 +79,7 @@ impl Camera {
         self.world.command(Command::Subscribe {
             participant: id(&format!("PA_{name}")),
             track: id("TR_v"),
-            settings: ViewSettings {
-                paused: false,
-                quality: 2,
-                width: 0,
-                height: 0,
-                fps: 0,
-                priority: 0,
-            },
+            settings: WATCH,
         });
         self.world.offer(name);
     }

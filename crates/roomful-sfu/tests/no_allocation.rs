@@ -15,9 +15,10 @@ use counting::allocations;
 use roomful_rtc::rtp::extension::{Block, Extension};
 use roomful_rtc::rtp::NewHeader;
 use roomful_rtc::transport::{Path, Protocol};
-use roomful_sfu::command::{Command, Kind, TrackCodec, TrackSpec, ViewSettings};
+use roomful_sfu::command::{Command, ViewSettings};
 use roomful_sfu::egress::Egress;
 use std::time::Duration;
+use support::specs::{layered, WATCH};
 use support::{id, ids, video_of, World};
 use svc::{Encoder, Mode};
 
@@ -42,23 +43,7 @@ fn layered_video_is_forwarded_without_allocating() {
         world.enter("ada", &[]);
         world.command(Command::Publish {
             participant: id("PA_ada"),
-            spec: TrackSpec {
-                track: id("TR_v"),
-                kind: Kind::Video,
-                codecs: vec![TrackCodec {
-                    name: codec.to_lowercase(),
-                    cid: "cam".into(),
-                    svc: true,
-                }],
-                layers: vec![],
-                muted: false,
-                stereo: false,
-                dtx: false,
-                red: false,
-                encrypted: false,
-                screen: false,
-                one_codec: false,
-            },
+            spec: layered("TR_v", codec, "cam"),
         });
         world.client("ada").sections = vec![video_of(codec, "sendonly", "a=msid:s cam\na=ssrc:77 cname:x\n")];
         world.offer("ada");
@@ -69,14 +54,7 @@ fn layered_video_is_forwarded_without_allocating() {
             world.command(Command::Subscribe {
                 participant: id(&format!("PA_{name}")),
                 track: id("TR_v"),
-                settings: ViewSettings {
-                    paused: false,
-                    quality,
-                    width: 0,
-                    height: 0,
-                    fps: 0,
-                    priority: 0,
-                },
+                settings: ViewSettings { quality, ..WATCH },
             });
             world.offer(name);
         }

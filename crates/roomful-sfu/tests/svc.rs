@@ -13,22 +13,14 @@ use roomful_rtc::codec::dependency::DependencyReader;
 use roomful_rtc::codec::vp9;
 use roomful_rtc::rtcp::{self, Feedback};
 use roomful_rtc::rtp::Extension;
-use roomful_sfu::command::{Command, Kind, Layer, TrackCodec, TrackSpec, ViewSettings};
+use roomful_sfu::command::{Command, Layer, TrackSpec, ViewSettings};
 use roomful_sfu::event::Event;
 use std::time::Duration;
+use support::specs::{layered, WATCH};
 use support::{id, video_of, Received, World};
 use svc::{Encoder, Mode};
 
 const SSRC: u32 = 77;
-const WATCH: ViewSettings = ViewSettings {
-    paused: false,
-    quality: 2,
-    width: 0,
-    height: 0,
-    fps: 0,
-    priority: 0,
-};
-
 struct Call {
     world: World,
     encoder: Encoder,
@@ -55,21 +47,8 @@ impl Call {
         world.command(Command::Publish {
             participant: id("PA_ada"),
             spec: TrackSpec {
-                track: id("TR_v"),
-                kind: Kind::Video,
-                codecs: vec![TrackCodec {
-                    name: codec.to_lowercase(),
-                    cid: "cam".into(),
-                    svc: true,
-                }],
                 layers: (0..3).map(layer).collect(),
-                muted: false,
-                stereo: false,
-                dtx: false,
-                red: false,
-                encrypted: false,
-                screen: false,
-                one_codec: false,
+                ..layered("TR_v", codec, "cam")
             },
         });
         let sending = "a=msid:s cam\na=ssrc:77 cname:x\na=ssrc:78 cname:x\na=ssrc-group:FID 77 78\n";

@@ -9,6 +9,7 @@
     dead_code
 )]
 pub mod foreign;
+pub mod specs;
 
 use roomful_rtc::dtls::DtlsIdentity;
 use roomful_rtc::ice::Credentials as IceCredentials;
