@@ -8,8 +8,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 pub const MAGIC: u32 = 0x2112_A442;
 /// Bytes before the attributes.
 pub const HEADER: usize = 20;
-/// A longer message is refused: nothing we understand needs it. (Data indications are bounded by the datagram.)
-pub const MAX_MESSAGE: usize = 65_535;
 /// RFC 8489 §14.7.
 const FINGERPRINT_XOR: u32 = 0x5354_554E;
 

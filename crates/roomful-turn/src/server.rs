@@ -5,7 +5,7 @@ mod requests;
 use crate::allocation::{Allocation, AllocationId, Client};
 use crate::attribute as kind;
 use crate::config::{Config, NONCE_S, RESERVATION_MS};
-use crate::filter::{Filter, Reach};
+use crate::filter::Reach;
 use crate::limits::Strangers;
 use crate::message::{looks_like_stun, method, Class, Message, Seal, Writer};
 use crate::nonce::Nonces;
@@ -128,11 +128,6 @@ impl Server {
     /// Whether a client has something lent.
     pub fn has(&self, client: &Client) -> bool {
         self.clients.contains_key(client)
-    }
-
-    /// The engine's ports or the machine's addresses have changed.
-    pub fn set_filter(&mut self, filter: Filter) {
-        self.config.filter = filter;
     }
 
     /// A datagram, or a frame of a stream.

@@ -2,7 +2,7 @@ use super::*;
 use crate::allocation::Protocol;
 use crate::config::{CHANNEL_MS, MAX_CHANNELS, MAX_PERMISSIONS, PERMISSION_MS};
 use crate::credentials::{long_term_key, password, username, Secrets};
-use crate::filter::Range;
+use crate::filter::{Filter, Range};
 use crate::limits::Rate;
 use crate::message::Keys;
 use crate::quota::Quotas;

@@ -40,7 +40,7 @@ pub struct Streams {
 
 /// How reading ended.
 #[derive(PartialEq, Eq)]
-enum Read1 {
+enum Reading {
     Waiting,
     More,
     Over,
@@ -139,8 +139,8 @@ impl Streams {
         if stream.unread.is_empty() {
             stream.unread.shrink_to(KEPT);
         }
-        let over = broken || state == Read1::Over || !stream.flush();
-        (over.then_some(stream.client), state == Read1::More)
+        let over = broken || state == Reading::Over || !stream.flush();
+        (over.then_some(stream.client), state == Reading::More)
     }
 
     /// Queues a frame and writes what goes.
@@ -188,21 +188,21 @@ impl Streams {
 }
 
 impl Stream {
-    fn fill(&mut self, buffer: &mut [u8]) -> Read1 {
+    fn fill(&mut self, buffer: &mut [u8]) -> Reading {
         match &mut self.tls {
             None => match self.socket.read(buffer) {
-                Ok(0) => Read1::Over,
+                Ok(0) => Reading::Over,
                 Ok(count) => {
                     self.unread
                         .extend_from_slice(buffer.get(..count).unwrap_or_default());
-                    Read1::More
+                    Reading::More
                 }
                 Err(error) => state(&error),
             },
             Some(tls) => {
                 let read = tls.read_tls(&mut self.socket);
                 match read {
-                    Ok(0) => return Read1::Over,
+                    Ok(0) => return Reading::Over,
                     Err(error) => return state(&error),
                     Ok(_) => {}
                 }
@@ -210,16 +210,16 @@ impl Stream {
                 while tls.wants_write() && tls.write_tls(&mut self.unsent).is_ok_and(|n| n > 0) {}
                 if processed.is_err() {
                     let _ = self.flush();
-                    return Read1::Over;
+                    return Reading::Over;
                 }
                 while let Ok(count) = tls.reader().read(buffer) {
                     if count == 0 {
-                        return Read1::Over;
+                        return Reading::Over;
                     }
                     self.unread
                         .extend_from_slice(buffer.get(..count).unwrap_or_default());
                 }
-                Read1::More
+                Reading::More
             }
         }
     }
@@ -251,10 +251,10 @@ impl Stream {
     }
 }
 
-fn state(error: &std::io::Error) -> Read1 {
+fn state(error: &std::io::Error) -> Reading {
     match error.kind() {
-        ErrorKind::WouldBlock => Read1::Waiting,
-        ErrorKind::Interrupted => Read1::More,
-        _ => Read1::Over,
+        ErrorKind::WouldBlock => Reading::Waiting,
+        ErrorKind::Interrupted => Reading::More,
+        _ => Reading::Over,
     }
 }

@@ -97,12 +97,16 @@ impl Worker {
                 std::thread::sleep(GATHER);
             }
             let now = self.now();
+            let left = self.again.len();
             for event in &events {
-                if event.is_writable() && (STREAMS..RELAYS).contains(&event.token().0) {
-                    self.over(self.streams_key(event.token()), now, Streams::flush);
+                let token = event.token();
+                if event.is_writable() && (STREAMS..RELAYS).contains(&token.0) {
+                    self.flush(token.0 - STREAMS);
                 }
-                if event.is_readable() || event.is_read_closed() {
-                    self.again.push_back(event.token());
+                // One that is left from the last turn waits already: under a flood each poll tells of it anew.
+                let waits = self.again.iter().take(left).any(|one| *one == token);
+                if (event.is_readable() || event.is_read_closed()) && !waits {
+                    self.again.push_back(token);
                 }
             }
             for _ in 0..self.again.len() {
@@ -116,7 +120,7 @@ impl Worker {
                 self.server.tick(now, &mut self.out);
             }
             self.settle(now);
-            self.send(now);
+            self.send();
             self.look_for_idle(now);
             *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = self.server.stats();
         }
@@ -141,10 +145,6 @@ impl Worker {
             .next_ms()
             .map(|at| Duration::from_millis(at.saturating_sub(now_ms)));
         due.map_or(LONGEST_WAIT, |due| due.min(LONGEST_WAIT))
-    }
-
-    fn streams_key(&self, token: Token) -> usize {
-        token.0 - STREAMS
     }
 
     /// Reads from one source; whether there may be more.
@@ -211,19 +211,23 @@ impl Worker {
         if let Some(client) = over {
             // What it asked last is answered before it goes.
             self.settle(now);
-            self.send(now);
-            self.server.client_gone(&client, &mut self.out);
-            self.streams.close(key, self.poll.registry());
+            self.send();
+            self.end(key, &client);
             return false;
         }
         more
     }
 
-    fn over(&mut self, key: usize, _: Now, check: impl Fn(&mut Streams, usize) -> Option<Client>) {
-        if let Some(client) = check(&mut self.streams, key) {
-            self.server.client_gone(&client, &mut self.out);
-            self.streams.close(key, self.poll.registry());
+    /// Writes what waits for a stream, or ends one that is broken.
+    fn flush(&mut self, key: usize) {
+        if let Some(client) = self.streams.flush(key) {
+            self.end(key, &client);
         }
+    }
+
+    fn end(&mut self, key: usize, client: &Client) {
+        self.server.client_gone(client, &mut self.out);
+        self.streams.close(key, self.poll.registry());
     }
 
     fn accept(&mut self, at: usize, now: Now) -> bool {
@@ -295,7 +299,7 @@ impl Worker {
         SocketAddr::new(told.copied().unwrap_or(relayed.ip()), relayed.port())
     }
 
-    fn send(&mut self, now: Now) {
+    fn send(&mut self) {
         if self.out.is_empty() {
             return;
         }
@@ -323,7 +327,7 @@ impl Worker {
         let mut last = None;
         for (stream, ..) in &frames {
             if last != Some(*stream) {
-                self.over(*stream as usize, now, Streams::flush);
+                self.flush(*stream as usize);
             }
             last = Some(*stream);
         }
