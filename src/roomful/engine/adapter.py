@@ -17,13 +17,11 @@ from roomful.engine.native import NativeEngine
 from roomful.engine.orders import native_order
 from roomful.engine.registry import Registry
 from roomful.engine.reports import native_report
-from roomful.engine.requests import Requests
 from roomful.ports import EngineDied, Ids, MediaAnswer, MediaReport
+from roomful.service.bell import Bell
+from roomful.service.requests import Requests
 
 log = logging.getLogger("roomful.engine")
-
-POLL_S = 0.005
-"""How often events are drained where no descriptor tells of them."""
 
 
 class NativeMedia:
@@ -33,29 +31,13 @@ class NativeMedia:
         self._native = native
         self._ids = ids
         self._registry = Registry()
-        self._requests: Requests[Any] = Requests(timeout_s)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._fd = -1
-        self._timer: asyncio.TimerHandle | None = None
+        self._requests: Requests[Any] = Requests("the media engine", timeout_s)
+        self._bell = Bell(self._drain)
         self._dead = False
 
     def start(self) -> None:
         """Listens for events."""
-        self._loop = asyncio.get_running_loop()
-        self._fd = self._native.fileno()
-        if self._fd >= 0:
-            try:
-                self._loop.add_reader(self._fd, self._drain)
-                return
-            except NotImplementedError:
-                # A loop without readers (Windows' proactor).
-                self._fd = -1
-        self._poll()
-
-    def _poll(self) -> None:
-        self._drain()
-        if self._loop is not None and not self._dead:
-            self._timer = self._loop.call_later(POLL_S, self._poll)
+        self._bell.hang(self._native.fileno())
 
     # Orders
 
@@ -143,7 +125,7 @@ class NativeMedia:
 
     async def close(self) -> None:
         """Ends the engine's threads."""
-        self._stop_listening()
+        self._bell.take_down()
         self._dead = True
         self._requests.die(Unavailable("the media engine has ended", code="engine_dead"))
         await asyncio.to_thread(self._native.close)
@@ -202,17 +184,10 @@ class NativeMedia:
             return
         self._dead = True
         log.critical("the media engine died: %s", reason)
-        self._stop_listening()
+        self._bell.take_down()
         self._requests.die(Unavailable("the media engine has died", code="engine_dead"))
         for sink in self._registry.sinks():
             sink(EngineDied(reason))
-
-    def _stop_listening(self) -> None:
-        if self._loop is not None and self._fd >= 0:
-            self._loop.remove_reader(self._fd)
-            self._fd = -1
-        if self._timer is not None:
-            self._timer.cancel()
 
 
 def _error(code: str, message: str) -> RoomfulError:

@@ -15,11 +15,11 @@ from typing import Any
 from roomful.core.errors import Unavailable
 from roomful.hub.native import NativeHub
 from roomful.ports import Asked, ChannelRules, Listener, Opening, Present, Verdict
+from roomful.service.bell import Bell
+from roomful.service.requests import Requests
 
 log = logging.getLogger("roomful.hub")
 
-POLL_S = 0.005
-"""How often events are drained where no descriptor tells of them."""
 ARRIVALS = 16
 """Handshakes that edges are told of in one turn of the loop."""
 ASK_S = 10.0
@@ -44,11 +44,9 @@ class HubAdapter:
         self._numbers = count(foreign + 1)
         self._asked: Callable[[Asked], None] | None = None
         self._leave: Callable[[int, str], None] | None = None
-        self._requests: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
-        self._request = count(1)
+        self._requests: Requests[Mapping[str, Any]] = Requests("the hub", ASK_S)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._fd = -1
-        self._timer: asyncio.TimerHandle | None = None
+        self._bell = Bell(self._drain)
         self._dead = False
         self._closing = False
         self._on: dict[str, Callable[[Mapping[str, Any]], None]] = {
@@ -73,20 +71,7 @@ class HubAdapter:
     def start(self) -> None:
         """Listens for events."""
         self._loop = asyncio.get_running_loop()
-        self._fd = self._native.fileno()
-        if self._fd >= 0:
-            try:
-                self._loop.add_reader(self._fd, self._drain)
-                return
-            except NotImplementedError:
-                # A loop without readers (Windows' proactor).
-                self._fd = -1
-        self._poll()
-
-    def _poll(self) -> None:
-        self._drain()
-        if self._loop is not None and not self._dead:
-            self._timer = self._loop.call_later(POLL_S, self._poll)
+        self._bell.hang(self._native.fileno())
 
     @property
     def ports(self) -> tuple[tuple[str, str, int], ...]:
@@ -231,19 +216,7 @@ class HubAdapter:
         return told
 
     async def _question(self, command: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        if self._dead:
-            raise Unavailable("the hub has ended", code="hub_dead")
-        number = next(self._request)
-        future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
-        self._requests[number] = future
-        try:
-            self._send(command, {"request": number, **fields})
-            async with asyncio.timeout(ASK_S):
-                return await future
-        except TimeoutError:
-            raise Unavailable("the hub did not answer in time", code="timeout") from None
-        finally:
-            del self._requests[number]
+        return await self._requests.ask(lambda number: self._send(command, {"request": number, **fields}))
 
     # Events
 
@@ -346,9 +319,7 @@ class HubAdapter:
             self._leave(fields["connection"], fields["channel"])
 
     def _answered(self, fields: Mapping[str, Any]) -> None:
-        future = self._requests.get(fields["request"])
-        if future is not None and not future.done():
-            future.set_result(fields)
+        self._requests.answer(fields["request"], fields)
 
     def _die(self, reason: str) -> None:
         """Every connection is told its end, once."""
@@ -357,13 +328,8 @@ class HubAdapter:
         self._dead = True
         if not self._closing:
             log.critical("the hub has died: %s", reason)
-        if self._loop is not None and self._fd >= 0:
-            self._loop.remove_reader(self._fd)
-        if self._timer is not None:
-            self._timer.cancel()
-        for future in self._requests.values():
-            if not future.done():
-                future.set_exception(Unavailable("the hub has ended", code="hub_dead"))
+        self._bell.take_down()
+        self._requests.die(Unavailable("the hub has ended", code="hub_dead"))
         listeners, self._listeners = self._listeners, {}
         for listener in listeners.values():
             listener.closed(GONE, "")

@@ -1,4 +1,7 @@
-"""Questions put to the engine that wait for its answer: numbered, timed, failed together when it dies."""
+"""Questions put to threads in Rust that wait for their answer: numbered, timed, failed together when those die.
+
+Called by the adapters of the media engine and of the hub.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,17 @@ T = TypeVar("T")
 
 
 class Requests(Generic[T]):
-    """Numbers count up and are never used twice."""
+    """Numbers count up and are never used twice. `whom` names who is asked, for people."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, whom: str, timeout_s: float) -> None:
+        self._whom = whom
         self._timeout_s = timeout_s
         self._next = 0
         self._waiting: dict[int, asyncio.Future[T]] = {}
         self._dead: RoomfulError | None = None
 
     async def ask(self, send: Callable[[int], None]) -> T:
-        """Sends with a fresh number and waits. Raises Unavailable (`timeout`, `engine_dead`) and what the engine refuses."""
+        """Sends with a fresh number and waits. Raises Unavailable (`timeout`), what `die` was told, and what is refused."""
         if self._dead is not None:
             raise self._dead
         self._next += 1
@@ -33,7 +37,7 @@ class Requests(Generic[T]):
             async with asyncio.timeout(self._timeout_s):
                 return await future
         except TimeoutError:
-            raise Unavailable("the media engine did not answer in time", code="timeout") from None
+            raise Unavailable(f"{self._whom} did not answer in time", code="timeout") from None
         finally:
             self._waiting.pop(number, None)
 
