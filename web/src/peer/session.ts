@@ -10,7 +10,6 @@ import type {
   ChatLine,
   DeviceKind,
   DeviceList,
-  Notice,
   NoticeEntry,
   ParticipantView,
   Quality,
@@ -19,6 +18,7 @@ import type {
   ScreenView,
   Switch,
 } from '../room/snapshot'
+import { RoomView } from '../room/view'
 import { PeerLink } from './link'
 import { OwnMedia } from './own'
 import { playable } from './playable'
@@ -26,7 +26,6 @@ import { countersOf, qualityOf, type Counters } from './quality'
 import type { Member, Signaling, SignalMessage } from './signaling'
 import { cleanName, type PeerMessage, type Presence } from './wire'
 
-const MOST_NOTICES = 4
 /** Links at once. Everybody sends to everybody, so an up-link ends this long before a server's would. */
 export const MOST_PEERS = 8
 const MEASURE_MS = 2_000
@@ -60,23 +59,19 @@ export interface PeerOptions {
 }
 
 export class PeerSession implements RoomSession {
-  private readonly listeners = new Set<() => void>()
+  private readonly view: RoomView
   private readonly peers = new Map<string, Peer>()
   private readonly own: OwnMedia
   private readonly busy = new Set<Kind>()
   private chat: readonly ChatLine[] = []
-  private notices: readonly NoticeEntry[] = []
-  private lastNotice = 0
   private end: RoomSnapshot['end'] = null
   private up = false
   private blocked = false
-  private scheduled = false
   private readonly timers: ReturnType<typeof setInterval>[] = []
-  private current: RoomSnapshot
 
   constructor(private readonly options: PeerOptions) {
     this.own = new OwnMedia(options.choice, () => this.spread())
-    this.current = this.build()
+    this.view = new RoomView((notices) => this.build(notices))
   }
 
   /** Devices first, so that the first offer carries them. Rejects with what signaling rejects. */
@@ -85,12 +80,12 @@ export class PeerSession implements RoomSession {
     await Promise.all([audio ? this.setMic(true) : null, video ? this.setCamera(true) : null])
     await this.options.signaling.join(this.options.room, this.options.self, {
       present: (members) => members.forEach((one) => this.meet(one)),
-      joined: (member) => this.notify({ kind: 'joined', name: cleanName(member.name) }),
+      joined: (member) => this.view.notify({ kind: 'joined', name: cleanName(member.name) }),
       left: (peer) => this.absent(peer),
       message: (from, message) => this.heard(from, message),
       state: (up) => {
         this.up = up
-        this.changed()
+        this.view.changed()
       },
       ended: (code) => this.finish(code === 'full' || code === 'refused' ? 'refused' : 'lost'),
     })
@@ -98,16 +93,15 @@ export class PeerSession implements RoomSession {
     this.timers.push(setInterval(() => void this.measure(), MEASURE_MS), setInterval(() => this.listenForSpeech(), LISTEN_MS))
     addEventListener('online', this.restart)
     addEventListener('pagehide', this.bye)
-    this.changed()
+    this.view.changed()
   }
 
   subscribe(listener: () => void): () => void {
-    this.listeners.add(listener)
-    return () => this.listeners.delete(listener)
+    return this.view.subscribe(listener)
   }
 
   snapshot(): RoomSnapshot {
-    return this.current
+    return this.view.snapshot()
   }
 
   setMic(on: boolean): Promise<void> {
@@ -141,11 +135,11 @@ export class PeerSession implements RoomSession {
     const message = { kind: 'chat', id: `${self.peer}:${this.chat.length}:${Date.now()}`, text, at: Date.now() } as const
     const sent = [...this.peers.values()].filter((peer) => peer.link.open).map((peer) => peer.link.send(message))
     if (sent.includes(false)) {
-      this.notify({ kind: 'chat_failed' })
+      this.view.notify({ kind: 'chat_failed' })
       return Promise.resolve(false)
     }
     this.chat = withLine(this.chat, { ...message, identity: self.peer, name: self.name, isLocal: true, edited: false })
-    this.changed()
+    this.view.changed()
     return Promise.resolve(true)
   }
 
@@ -153,7 +147,7 @@ export class PeerSession implements RoomSession {
     const elements = [...this.peers.values()].flatMap((peer) => [...peer.sounds.values()])
     this.blocked = false
     await Promise.all(elements.map((element) => element.play().catch(() => (this.blocked = true))))
-    this.changed()
+    this.view.changed()
   }
 
   devices(kind: DeviceKind): Promise<DeviceList> {
@@ -173,8 +167,7 @@ export class PeerSession implements RoomSession {
   }
 
   dismiss(notice: number): void {
-    this.notices = this.notices.filter((one) => one.id !== notice)
-    this.changed()
+    this.view.dismiss(notice)
   }
 
   leave(): Promise<void> {
@@ -228,7 +221,7 @@ export class PeerSession implements RoomSession {
       sounds: new Map(),
     }
     this.peers.set(id, peer)
-    this.changed()
+    this.view.changed()
     return peer
   }
 
@@ -245,7 +238,7 @@ export class PeerSession implements RoomSession {
     this.peers.delete(id)
     peer.link.close()
     for (const element of peer.sounds.values()) silence(element)
-    this.notify({ kind: 'departed', name: peer.presence.name })
+    this.view.notify({ kind: 'departed', name: peer.presence.name })
   }
 
   private told(id: string, message: PeerMessage): void {
@@ -262,7 +255,7 @@ export class PeerSession implements RoomSession {
         at: message.at,
         edited: false,
       })
-    this.changed()
+    this.view.changed()
   }
 
   private heardTracks(id: string): void {
@@ -280,7 +273,7 @@ export class PeerSession implements RoomSession {
       peer.sounds.delete(track)
     }
     for (const track of audible) if (track && !peer.sounds.has(track)) this.play(peer, track)
-    this.changed()
+    this.view.changed()
   }
 
   private play(peer: Peer, track: MediaStreamTrack): void {
@@ -292,7 +285,7 @@ export class PeerSession implements RoomSession {
     peer.sounds.set(track, element)
     element.play().catch((error: unknown) => {
       this.blocked ||= error instanceof DOMException && error.name === 'NotAllowedError'
-      this.changed()
+      this.view.changed()
     })
   }
 
@@ -305,7 +298,7 @@ export class PeerSession implements RoomSession {
 
   private tell(): void {
     for (const peer of this.peers.values()) peer.link.send(this.presence())
-    this.changed()
+    this.view.changed()
   }
 
   private presence(): Presence {
@@ -321,17 +314,17 @@ export class PeerSession implements RoomSession {
   private async switching(kind: Kind, act: () => Promise<unknown>): Promise<void> {
     if (this.busy.has(kind) || this.end) return
     this.busy.add(kind)
-    this.changed()
+    this.view.changed()
     try {
       await act()
     } catch (error) {
       const problem = window.isSecureContext ? deviceProblem(error) : 'insecure'
       // Closing the browser's picker is an answer, not a failure.
       if (kind !== 'share' || problem !== 'denied')
-        this.notify({ kind: 'device', device: kind === 'share' ? 'screen' : kind, problem })
+        this.view.notify({ kind: 'device', device: kind === 'share' ? 'screen' : kind, problem })
     } finally {
       this.busy.delete(kind)
-      this.changed()
+      this.view.changed()
     }
   }
 
@@ -350,7 +343,7 @@ export class PeerSession implements RoomSession {
       peer.quality = qualityOf(peer.counters, now)
       peer.counters = now
     }
-    this.changed()
+    this.view.changed()
   }
 
   private listenForSpeech(): void {
@@ -361,7 +354,7 @@ export class PeerSession implements RoomSession {
         const [source] = receiver.getSynchronizationSources()
         if ((source?.audioLevel ?? 0) > SPEAKING) peer.spoke_ms = now
       }
-    if (this.current.participants.some((one) => one.speaking !== this.speaks(one.identity, now))) this.changed()
+    if (this.view.snapshot().participants.some((one) => one.speaking !== this.speaks(one.identity, now))) this.view.changed()
   }
 
   private speaks(id: string, now: number): boolean {
@@ -390,27 +383,10 @@ export class PeerSession implements RoomSession {
     this.peers.clear()
     this.own.close()
     this.options.signaling.leave()
-    this.changed()
+    this.view.changed()
   }
 
-  private notify(notice: Notice): void {
-    this.lastNotice += 1
-    this.notices = [...this.notices, { id: this.lastNotice, notice }].slice(-MOST_NOTICES)
-    this.changed()
-  }
-
-  /** Redraws once per turn of the event loop, however many events arrive in it. */
-  private readonly changed = (): void => {
-    if (this.scheduled) return
-    this.scheduled = true
-    queueMicrotask(() => {
-      this.scheduled = false
-      this.current = this.build()
-      for (const listener of this.listeners) listener()
-    })
-  }
-
-  private build(): RoomSnapshot {
+  private build(notices: readonly NoticeEntry[]): RoomSnapshot {
     const now = performance.now()
     const peers = [...this.peers.values()].sort((a, b) => a.since - b.since)
     return {
@@ -428,7 +404,7 @@ export class PeerSession implements RoomSession {
       canPublish: true,
       canChat: true,
       audioBlocked: this.blocked && peers.length > 0,
-      notices: this.notices,
+      notices,
     }
   }
 

@@ -22,7 +22,6 @@ import type {
   ChatLine,
   DeviceKind,
   DeviceList,
-  Notice,
   NoticeEntry,
   ParticipantView,
   RoomSession,
@@ -30,8 +29,8 @@ import type {
   ScreenView,
   Switch,
 } from './snapshot'
+import { RoomView } from './view'
 
-const MOST_NOTICES = 4
 const CONNECT_MS = 25_000
 /** Other LiveKit clients write chat as text streams on this topic. */
 const CHAT_TOPIC = 'lk.chat'
@@ -40,14 +39,10 @@ type Source = 'mic' | 'camera' | 'share'
 
 export class LiveSession implements RoomSession {
   readonly room: Room
-  private readonly listeners = new Set<() => void>()
-  private current: RoomSnapshot
+  private readonly view: RoomView
   private chat: readonly ChatLine[] = []
-  private notices: readonly NoticeEntry[] = []
-  private lastNotice = 0
   private busy: ReadonlySet<Source> = new Set()
   private end: RoomSnapshot['end'] = null
-  private scheduled = false
 
   constructor(
     private readonly name: string,
@@ -60,7 +55,7 @@ export class LiveSession implements RoomSession {
       videoCaptureDefaults: choice.videoinput ? { deviceId: choice.videoinput } : {},
       ...(choice.audiooutput ? { audioOutput: { deviceId: choice.audiooutput } } : {}),
     })
-    this.current = this.build()
+    this.view = new RoomView((notices) => this.build(notices))
     this.listen()
   }
 
@@ -78,7 +73,7 @@ export class LiveSession implements RoomSession {
     } finally {
       clearTimeout(timer)
     }
-    this.changed()
+    this.view.changed()
   }
 
   /** Opens what was chosen before joining; a device that fails is told as a notice and the call goes on. */
@@ -87,12 +82,11 @@ export class LiveSession implements RoomSession {
   }
 
   subscribe(listener: () => void): () => void {
-    this.listeners.add(listener)
-    return () => this.listeners.delete(listener)
+    return this.view.subscribe(listener)
   }
 
   snapshot(): RoomSnapshot {
-    return this.current
+    return this.view.snapshot()
   }
 
   setMic(on: boolean): Promise<void> {
@@ -123,14 +117,14 @@ export class LiveSession implements RoomSession {
       await this.room.localParticipant.sendChatMessage(text)
       return true
     } catch {
-      this.notify({ kind: 'chat_failed' })
+      this.view.notify({ kind: 'chat_failed' })
       return false
     }
   }
 
   async startAudio(): Promise<void> {
     await this.room.startAudio().catch(() => undefined)
-    this.changed()
+    this.view.changed()
   }
 
   async devices(kind: DeviceKind): Promise<DeviceList> {
@@ -146,25 +140,24 @@ export class LiveSession implements RoomSession {
       saveDeviceChoice({ [kind]: id })
     } catch (error) {
       const device = kind === 'audioinput' ? 'mic' : kind === 'videoinput' ? 'camera' : 'speaker'
-      this.notify({ kind: 'device', device, problem: deviceProblem(error) })
+      this.view.notify({ kind: 'device', device, problem: deviceProblem(error) })
     }
   }
 
   dismiss(notice: number): void {
-    this.notices = this.notices.filter((one) => one.id !== notice)
-    this.changed()
+    this.view.dismiss(notice)
   }
 
   async leave(): Promise<void> {
     this.end ??= 'left'
     await this.room.disconnect()
-    this.changed()
+    this.view.changed()
   }
 
   private async switching(source: Source, act: () => Promise<unknown>): Promise<void> {
     if (this.busy.has(source)) return
     this.busy = new Set([...this.busy, source])
-    this.changed()
+    this.view.changed()
     try {
       await act()
     } catch (error) {
@@ -173,25 +166,19 @@ export class LiveSession implements RoomSession {
       if (!chosen) this.failed(source, error)
     } finally {
       this.busy = new Set([...this.busy].filter((one) => one !== source))
-      this.changed()
+      this.view.changed()
     }
   }
 
   private failed(source: Source, error: unknown): void {
-    if (this.current.phase === 'ended') return
+    if (this.view.snapshot().phase === 'ended') return
     if (!this.mayPublish()) {
-      this.notify({ kind: 'not_allowed' })
+      this.view.notify({ kind: 'not_allowed' })
       return
     }
     const device = source === 'share' ? 'screen' : source
     const problem = window.isSecureContext ? deviceProblem(error) : 'insecure'
-    this.notify({ kind: 'device', device, problem })
-  }
-
-  private notify(notice: Notice): void {
-    this.lastNotice += 1
-    this.notices = [...this.notices, { id: this.lastNotice, notice }].slice(-MOST_NOTICES)
-    this.changed()
+    this.view.notify({ kind: 'device', device, problem })
   }
 
   private said(id: string, from: Participant | undefined, text: string, at: number, edited: boolean): void {
@@ -205,24 +192,24 @@ export class LiveSession implements RoomSession {
       edited,
     }
     this.chat = withLine(this.chat, line)
-    this.changed()
+    this.view.changed()
   }
 
   private listen(): void {
     const room = this.room
-    for (const event of REDRAWN_ON) room.on(event, this.changed)
+    for (const event of REDRAWN_ON) room.on(event, this.view.changed)
     // Coming back after a lost connection, everybody seems to leave and join: that is no news.
     const seen = (kind: 'joined' | 'departed', one: RemoteParticipant): void =>
-      room.state === ConnectionState.Connected ? this.notify({ kind, name: nameOf(one) }) : this.changed()
+      room.state === ConnectionState.Connected ? this.view.notify({ kind, name: nameOf(one) }) : this.view.changed()
     room.on(RoomEvent.ParticipantConnected, (one: RemoteParticipant) => seen('joined', one))
     room.on(RoomEvent.ParticipantDisconnected, (one: RemoteParticipant) => seen('departed', one))
     room.on(RoomEvent.TrackSubscribed, (track: RemoteTrack) => {
       if (track.kind === Track.Kind.Audio) document.body.append(track.attach())
-      this.changed()
+      this.view.changed()
     })
     room.on(RoomEvent.TrackUnsubscribed, (track: RemoteTrack) => {
       if (track.kind === Track.Kind.Audio) for (const element of track.detach()) element.remove()
-      this.changed()
+      this.view.changed()
     })
     room.on(RoomEvent.ChatMessage, (message, from) =>
       this.said(message.id, from, message.message, message.timestamp, message.editTimestamp !== undefined),
@@ -238,18 +225,7 @@ export class LiveSession implements RoomSession {
       for (const one of room.remoteParticipants.values())
         for (const publication of one.audioTrackPublications.values())
           for (const element of publication.track?.detach() ?? []) element.remove()
-      this.changed()
-    })
-  }
-
-  /** Redraws once per turn of the event loop, however many events arrive in it. */
-  private readonly changed = (): void => {
-    if (this.scheduled) return
-    this.scheduled = true
-    queueMicrotask(() => {
-      this.scheduled = false
-      this.current = this.build()
-      for (const listener of this.listeners) listener()
+      this.view.changed()
     })
   }
 
@@ -257,7 +233,7 @@ export class LiveSession implements RoomSession {
     return this.room.localParticipant.permissions?.canPublish ?? true
   }
 
-  private build(): RoomSnapshot {
+  private build(notices: readonly NoticeEntry[]): RoomSnapshot {
     const room = this.room
     const local = room.localParticipant
     const remote = [...room.remoteParticipants.values()].sort((a, b) => joinedAt(a) - joinedAt(b))
@@ -277,7 +253,7 @@ export class LiveSession implements RoomSession {
       canPublish: this.mayPublish(),
       canChat: local.permissions?.canPublishData ?? true,
       audioBlocked: !room.canPlaybackAudio && remote.length > 0,
-      notices: this.notices,
+      notices,
     }
   }
 

@@ -1,38 +1,23 @@
 /** The front page of direct calls: what they are, and a room to start one in. */
 
-import { useEffect, useState, type ReactNode } from 'react'
+import { useEffect, type ReactNode } from 'react'
 import { go } from '../../app/navigation'
-import { cleanRoom, peerPath, roomTooLong } from '../../app/route'
+import { peerPath } from '../../app/route'
 import { useT } from '../../i18n'
-import { savedName, saveName } from '../../room/device'
-import { Button, IconButton } from '../../ui/Button'
-import { TextField } from '../../ui/Field'
+import { Button } from '../../ui/Button'
 import { Icon, type IconName } from '../../ui/Icon'
 import { Logo } from '../../ui/Logo'
-import { randomRoom, secureRandom } from '../home/names'
+import { RoomForm } from '../home/RoomForm'
 import './peers.css'
 
 const ICONS: readonly IconName[] = ['people', 'arrow', 'lock']
 
 export function Peers(): ReactNode {
   const t = useT()
-  const [name, setName] = useState(savedName)
-  const [room, setRoom] = useState(() => randomRoom(secureRandom))
-  const [error, setError] = useState<string | null>(null)
 
   useEffect(() => {
     document.title = `${t.peers.title} · ${t.app.name}`
   }, [t])
-
-  const submit = (): void => {
-    const wanted = cleanRoom(room)
-    if (!wanted || roomTooLong(wanted)) {
-      setError(wanted ? t.home.roomLong : t.home.roomNeeded)
-      return
-    }
-    if (name.trim()) saveName(name.trim())
-    go(peerPath(wanted))
-  }
 
   return (
     <div className="page home">
@@ -61,38 +46,7 @@ export function Peers(): ReactNode {
           </ul>
         </section>
         <section className="home-forms">
-          <form
-            className="card"
-            noValidate
-            onSubmit={(event) => {
-              event.preventDefault()
-              submit()
-            }}
-          >
-            <TextField
-              label={t.home.roomName}
-              value={room}
-              onChange={(value) => {
-                setRoom(value)
-                setError(null)
-              }}
-              hint={t.home.roomHint}
-              error={error}
-            >
-              <IconButton label={t.home.another} icon="dice" onPress={() => setRoom(randomRoom(secureRandom))} />
-            </TextField>
-            <TextField
-              label={t.home.yourName}
-              value={name}
-              onChange={setName}
-              placeholder={t.prejoin.namePlaceholder}
-              autoComplete="name"
-              maxLength={60}
-            />
-            <Button type="submit" look="primary" size="large" icon="arrow">
-              {t.peers.go}
-            </Button>
-          </form>
+          <RoomForm label={t.peers.go} pathOf={peerPath} />
         </section>
       </main>
     </div>
