@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benches.network import LOOPBACK, Network, network
+from benches.processes import end
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
@@ -81,12 +82,7 @@ def roomful(net: Network) -> Iterator[Server]:
                 raise SystemExit(f"the server did not start:\n{log.read_text()}")
             yield Server(f"{net.address}:{PORT}", "devkey", "secret", process.pid)
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
 
 
 def load(net: Network, server: Server, *words: str) -> list[dict[str, Any]]:

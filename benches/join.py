@@ -25,6 +25,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benches.crowd import Client, Counts, Door, paths
+from benches.processes import end
 
 PORT = 17890
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -66,12 +67,7 @@ def roomful() -> Iterator[int]:
         try:
             yield process.pid
         finally:
-            process.terminate()
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
 
 
 def part(sorted_ms: list[float], share: float) -> float:

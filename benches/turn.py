@@ -24,6 +24,7 @@ from typing import Any
 
 from benches.forward import TARGET, build, head
 from benches.network import LOOPBACK, Network, network
+from benches.processes import end
 
 SECRET, REALM = "north", "roomful"
 PORTS = {"roomful": 17478, "coturn": 17578}
@@ -89,12 +90,7 @@ def running(net: Network, command: list[str], log: Path) -> Iterator[int]:
             raise SystemExit(f"{command[0]} did not start:\n{log.read_text()}")
         yield process.pid
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def load(net: Network, name: str, pid: int, work: Work, seconds: float) -> dict[str, Any]:

@@ -28,6 +28,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benches.processes import end
+
 ROOT = Path(__file__).resolve().parent.parent
 SERVERS = ROOT / "benches" / "sockets" / "servers"
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
@@ -128,12 +130,7 @@ def running(server: Server) -> Iterator[tuple[str, int]]:
                 time.sleep(0.05)
         yield f"127.0.0.1:{port}", process.pid
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def measure(work: Work, server: Server, seconds: str, windows: str) -> list[dict[str, Any]]:

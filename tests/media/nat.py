@@ -115,6 +115,21 @@ class Street:
         )
         return public
 
+    def tcp_alone(self, namespace: str, *ports: int) -> None:
+        """A firewall that lets nothing out but TCP to these ports."""
+        self.rules(
+            namespace,
+            f"""
+            table ip filter {{
+              chain output {{
+                type filter hook output priority 0; policy drop;
+                oifname "lo" accept
+                tcp dport {{ {", ".join(map(str, ports))} }} accept
+              }}
+            }}
+            """,
+        )
+
     def rules(self, namespace: str, text: str) -> None:
         done = subprocess.run(
             [*self.inside(namespace), "nft", "-f", "-"], input=text, capture_output=True, text=True, check=False

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import chromium
 import pytest
 from namespaces import PORT, Pair, pair, serving
 from playwright.async_api import Page, async_playwright
@@ -38,21 +39,12 @@ SEEN = """(async () => {
 @asynccontextmanager
 async def browsers(between: Pair, folder: Path) -> AsyncIterator[list[Page]]:
     """Two tabs in one room, in a Chromium inside the client's namespace."""
-    chromium = shutil.which("chromium")
-    assert chromium, "Debian's chromium is not installed"
-    wrapper = folder / "chromium"
-    wrapper.write_text(f'#!/bin/sh\nexec ip netns exec {between.client} {chromium} "$@"\n')
-    wrapper.chmod(0o755)
     base = f"http://{between.host}:{PORT}"
-    flags = [
-        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-        "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-        "--autoplay-policy=no-user-gesture-required", f"--unsafely-treat-insecure-origin-as-secure={base}",
-        "--disable-features=WebRtcHideLocalIpsWithMdns",
-    ]  # fmt: skip
     async with AsyncExitStack() as stack:
         playwright = await stack.enter_async_context(async_playwright())
-        browser = await playwright.chromium.launch(executable_path=wrapper, args=flags)
+        browser = await playwright.chromium.launch(
+            executable_path=chromium.inside(between.client, folder), args=chromium.flags(base)
+        )
         stack.push_async_callback(browser.close)
         pages: list[Page] = []
         for name in ("Ada", "Bob"):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import chromium
 import pytest
 from namespaces import PORT, Pair, ip, pair, serving
 from playwright.async_api import Page, Playwright, async_playwright
@@ -69,19 +70,10 @@ def far_link(between: Pair) -> Iterator[Link]:
 @asynccontextmanager
 async def tab(playwright: Playwright, folder: Path, namespace: str, host: str, name: str) -> AsyncIterator[Page]:
     """Somebody in the room, in a Chromium inside a namespace."""
-    chromium = shutil.which("chromium")
-    assert chromium, "Debian's chromium is not installed"
-    wrapper = folder / f"chromium-{name}"
-    wrapper.write_text(f'#!/bin/sh\nexec ip netns exec {namespace} {chromium} "$@"\n')
-    wrapper.chmod(0o755)
     base = f"http://{host}:{PORT}"
-    flags = [
-        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-        "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-        "--autoplay-policy=no-user-gesture-required", f"--unsafely-treat-insecure-origin-as-secure={base}",
-        "--disable-features=WebRtcHideLocalIpsWithMdns",
-    ]  # fmt: skip
-    browser = await playwright.chromium.launch(executable_path=wrapper, args=flags)
+    browser = await playwright.chromium.launch(
+        executable_path=chromium.inside(namespace, folder), args=chromium.flags(base)
+    )
     try:
         context = await browser.new_context(
             permissions=["camera", "microphone"], locale="en-US", viewport={"width": 1600, "height": 1000}

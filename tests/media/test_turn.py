@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -16,19 +15,15 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import chromium
 import pytest
+from namespaces import stop
 from nat import SECOND, SERVER, Street, street
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
 ]
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required", "--ignore-certificate-errors",
-    "--disable-features=WebRtcHideLocalIpsWithMdns", f"--unsafely-treat-insecure-origin-as-secure=http://{SERVER}:7880",
-]  # fmt: skip
 
 
 @pytest.fixture
@@ -57,11 +52,7 @@ def roomful(net: Street, folder: Path, *options: str, bind: str = SERVER, namesp
         yield log
         assert "Traceback" not in log.read_text() and "panicked" not in log.read_text(), log.read_text()
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        stop(process)
 
 
 def run(net: Street, namespace: str, *command: str) -> str:
@@ -183,11 +174,9 @@ def test_a_wrong_password_gets_nothing(net: Street, tmp_path: Path) -> None:
 @asynccontextmanager
 async def browser(net: Street, namespace: str, folder: Path) -> AsyncIterator[Browser]:
     """Debian's Chromium, inside a namespace."""
-    wrapper = folder / f"chromium-{namespace}"
-    wrapper.write_text(f'#!/bin/sh\nexec ip netns exec {namespace} {shutil.which("chromium")} "$@"\n')
-    wrapper.chmod(0o755)
+    flags = chromium.flags(f"http://{SERVER}:7880", "--ignore-certificate-errors")
     async with async_playwright() as playwright:
-        made = await playwright.chromium.launch(executable_path=str(wrapper), args=FLAGS)
+        made = await playwright.chromium.launch(executable_path=chromium.inside(namespace, folder), args=flags)
         try:
             yield made
         finally:
@@ -260,18 +249,7 @@ async def test_two_browsers_behind_symmetric_nats_reach_each_other(net: Street, 
 @pytest.mark.asyncio
 async def test_tcp_443_alone_is_enough(net: Street, tmp_path: Path) -> None:
     home = net.home(1)
-    net.rules(
-        home,
-        """
-        table ip filter {
-          chain output {
-            type filter hook output priority 0; policy drop;
-            oifname "lo" accept
-            tcp dport 443 accept
-          }
-        }
-        """,
-    )
+    net.tcp_alone(home, 443)
     street_side = net.home(2)
     options = (
         "--https-port", "443", "--rtc-bind", SECOND, "--turn-tls-port", "443", "--turn-domain", SECOND,
@@ -289,18 +267,7 @@ async def test_tcp_443_alone_is_enough(net: Street, tmp_path: Path) -> None:
 @pytest.mark.asyncio
 async def test_a_page_tells_what_a_symmetric_nat_and_a_narrow_firewall_are(net: Street, tmp_path: Path) -> None:
     home, narrow = net.home(1), net.home(2)
-    net.rules(
-        narrow,
-        """
-        table ip filter {
-          chain output {
-            type filter hook output priority 0; policy drop;
-            oifname "lo" accept
-            tcp dport { 443, 7880 } accept
-          }
-        }
-        """,
-    )
+    net.tcp_alone(narrow, 443, 7880)
     with roomful(net, tmp_path, "--https-port", "7443", "--turn-tls-port", "443"):
         async with browser(net, home, tmp_path) as ada, browser(net, narrow, tmp_path) as bob:
             free = await visit(ada, f"http://{SERVER}:7880/connectivity")
@@ -341,18 +308,7 @@ async def test_livekits_client_is_forced_to_tls(net: Street, tmp_path: Path) -> 
 @pytest.mark.asyncio
 async def test_a_call_without_media_leads_to_the_page_that_tells_why(net: Street, tmp_path: Path) -> None:
     home = net.home(1)
-    net.rules(
-        home,
-        """
-        table ip filter {
-          chain output {
-            type filter hook output priority 0; policy drop;
-            oifname "lo" accept
-            tcp dport 7880 accept
-          }
-        }
-        """,
-    )
+    net.tcp_alone(home, 7880)
     with roomful(net, tmp_path, "--turn-tls-port", "443"):
         async with browser(net, home, tmp_path) as ada:
             page = await visit(ada, f"http://{SERVER}:7880/?room=shut&name=Ada&join=1")
