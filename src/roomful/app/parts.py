@@ -36,6 +36,8 @@ from roomful.edge.socketio.endpoint import SocketIoEdge
 from roomful.edge.web import endpoint as web
 from roomful.edge.websocket.door import DoorEndpoint
 from roomful.edge.websocket.endpoint import WebSocketEndpoint
+from roomful.edge.whip.endpoint import WhipEndpoint
+from roomful.edge.whip.sessions import Sessions
 from roomful.https.authority import der_of, fingerprint
 from roomful.https.store import CA_FILE
 from roomful.hub.adapter import HubAdapter
@@ -178,6 +180,8 @@ def edges(
             )
         )
 
+    signaling: list[LiveKitEdge] = []
+
     def livekit(directory: Directory) -> Edge:
         welcome = Welcome(
             version=__version__,
@@ -192,6 +196,7 @@ def edges(
             ping_timeout_ms=2_000 * settings.ping_timeout_s,
         )
         edge = LiveKitEdge(directory, known.keys, welcome, bounds=bounds)
+        signaling.append(edge)
         sockets = tuple(SocketRoute(path, serve, max_message=MAX_SIGNAL) for path, serve in edge.sockets())
         if not settings.webhook.urls:
             return Edge(routes=tuple(edge.routes()), sockets=sockets, observers=(edge.observe,), stop=edge.stop)
@@ -211,6 +216,13 @@ def edges(
             await delivery.stop()
 
         return Edge(routes=tuple(edge.routes()), sockets=sockets, observers=(edge.observe, post), stop=stop)
+
+    def broadcast(directory: Directory) -> Edge:
+        # LiveKit's edge was made before: whoever is removed there is kept out here.
+        tokens = signaling[0].tokens
+        sessions = Sessions(directory, tokens)
+        edge = WhipEndpoint(sessions, tokens, directory.clock.now_ms, None if relays is None else relays.ice_servers)
+        return Edge(routes=tuple(edge.routes()), observers=(sessions.observe,), stop=sessions.stop)
 
     origins = Origins(settings.allowed_origins)
 
@@ -273,7 +285,7 @@ def edges(
     def files(_: Directory) -> Edge:
         return Edge(routes=tuple(web.routes(WEB_APP)))
 
-    return [program, join, trust, livekit, peers, multi, talk, ice, files]
+    return [program, join, trust, livekit, broadcast, peers, multi, talk, ice, files]
 
 
 def for_tests(data_dir: Path) -> Settings:

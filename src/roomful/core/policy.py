@@ -13,6 +13,8 @@ class RoomOptions:
     departure_timeout_s: int | None = None
     max_participants: int | None = None
     metadata: str = ""
+    mode: str = "call"
+    """`call`: who knows the room's name may join it from the page; `broadcast`: they may watch, and hosts alone join."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Policy:
     """How long it stays after the last one left."""
     max_participants: int = 0
     """Per room; 0 is no bound."""
+    max_viewers: int = 5_000
+    """Who watch one room by WHEP, beside its participants; 0 is no bound."""
     max_rooms: int = 10_000
     max_tracks: int = 64
     """Publications of one participant."""

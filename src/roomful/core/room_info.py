@@ -20,4 +20,6 @@ class RoomInfo:
     participants: int = 0
     publishers: int = 0
     active_recording: bool = False
+    mode: str = "call"
+    """`call` or `broadcast` (`core.policy.RoomOptions`)."""
     version: int = 0

@@ -96,6 +96,7 @@ class Directory:
                 departure_timeout_s=_or(made.departure_timeout_s, policy.departure_timeout_s),
                 max_participants=_or(made.max_participants, policy.max_participants),
                 created_at_ms=self.clock.now_ms(),
+                mode=made.mode,
             ),
             policy=policy,
             engine=self.engine,
