@@ -34,7 +34,11 @@ const SCREENS = {
   'prejoin-insecure': { url: `http://rooms.test:5181/r/amber-willow-otter-482`, storage: { name: 'Ada Lovelace' }, origin: 'http://rooms.test:5181' },
   'prejoin-device': { url: `${APP}/r/x`, settle: 2000, act: async (page) => { await page.getByRole('button', { name: /Microphone/ }).last().click() } },
   missing: { url: `${APP}/r/` },
-  ...Object.fromEntries([1, 2, 3, 5, 9, 25, 30].map((n) => [`room-${n}`, { url: `${STORY}?people=${n}` }])),
+  ...Object.fromEntries([1, 2, 3, 5, 12, 25, 60].map((n) => [`room-${n}`, { url: `${STORY}?people=${n}` }])),
+  'room-speaker': { url: `${STORY}?people=7`, look: { layout: 'speaker' } },
+  'room-floating': { url: `${STORY}?people=2`, look: { layout: 'floating' } },
+  'room-view': { url: `${STORY}?people=3`, act: (page) => page.keyboard.press('l') },
+  'room-tile-menu': { url: `${STORY}?people=3`, act: async (page) => { await page.getByTestId('tile').first().hover(); await page.getByRole('button', { name: /^Options for Ada/ }).click() } },
   'room-share': { url: `${STORY}?people=6&share` },
   'room-share-own': { url: `${STORY}?people=3&share=own` },
   'room-reconnecting': { url: `${STORY}?people=3&reconnecting&notices&muted` },
@@ -67,7 +71,7 @@ for (const [size, viewport] of Object.entries(SIZES))
       page.on('pageerror', (error) => console.log(file, 'PAGE ERROR', error.message))
       await page.route('**/api/info', (route) => route.fulfill({ json: { version: '0.1.0', https_port: 7443, anybody_makes_rooms: true } }))
       await page.route('**/api/join', (route) => route.fulfill({ status: 404, json: { code: 'room_not_found', message: 'no' } }))
-      await page.addInitScript((storage) => { for (const [key, value] of Object.entries(storage ?? {})) localStorage.setItem(`roomful.${key}`, JSON.stringify(value)) }, screen.storage)
+      await page.addInitScript((storage) => { for (const [key, value] of Object.entries(storage ?? {})) localStorage.setItem(`roomful.${key}`, JSON.stringify(value)) }, { ...screen.storage, ...(screen.look ? { look: screen.look } : {}) })
       if (screen.denied) await page.addInitScript(() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('denied', 'NotAllowedError')) })
       await page.goto(screen.url)
       await page.waitForTimeout(screen.settle ?? 900)

@@ -11,13 +11,15 @@ import { useShortcuts } from '../features/controls/useShortcuts'
 import { Invite } from '../features/invite/Invite'
 import { People } from '../features/people/People'
 import { Stage } from '../features/stage/Stage'
+import { ViewDialog } from '../features/stage/ViewDialog'
 import { useT } from '../i18n'
 import { useRoom, useSession } from '../room/hooks'
+import { look } from '../room/look'
 import type { EndReason } from '../room/snapshot'
 import { IconButton } from '../ui/Button'
 
 export type Panel = 'chat' | 'people'
-export type Opened = 'invite' | 'leave' | 'shortcuts' | 'stages'
+export type Opened = 'invite' | 'leave' | 'shortcuts' | 'stages' | 'view'
 
 const Stages = lazy(() => import('../features/stages/Stages').then(({ Stages }) => ({ default: Stages })))
 
@@ -33,6 +35,9 @@ export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): R
   const [opened, setOpened] = useState<Opened | null>(null)
   const unread = useUnread(panel === 'chat')
   const returnTo = useRef<HTMLElement | null>(null)
+
+  // A pin is for one stay.
+  useEffect(() => () => look.set({ pinned: null }), [])
 
   useEffect(() => {
     if (phase === 'ended') onEnd(end ?? 'lost')
@@ -88,6 +93,7 @@ export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): R
         </Suspense>
       )}
       <Invite room={room} path={path} open={opened === 'invite'} onClose={() => setOpened(null)} />
+      <ViewDialog open={opened === 'view'} onClose={() => setOpened(null)} />
       <Shortcuts
         open={opened === 'shortcuts'}
         onClose={() => setOpened(null)}

@@ -28,7 +28,7 @@ const MOST_HOST_KEYS = 50
 
 const DEFAULT_CHOICE: DeviceChoice = { audio: true, video: true, audioinput: '', videoinput: '', audiooutput: '' }
 
-function read(key: string): unknown {
+export function readDevice(key: string): unknown {
   try {
     const text = localStorage.getItem(PREFIX + key)
     return text === null ? undefined : (JSON.parse(text) as unknown)
@@ -37,7 +37,7 @@ function read(key: string): unknown {
   }
 }
 
-function write(key: string, value: unknown): void {
+export function writeDevice(key: string, value: unknown): void {
   try {
     localStorage.setItem(PREFIX + key, JSON.stringify(value))
   } catch {
@@ -45,27 +45,27 @@ function write(key: string, value: unknown): void {
   }
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 
-export const savedName = (): string => text(read('name'))
-export const saveName = (name: string): void => write('name', name)
+export const savedName = (): string => text(readDevice('name'))
+export const saveName = (name: string): void => writeDevice('name', name)
 
 const identityAt = (seat: number): string => (seat === 0 ? 'identity' : `identity.${seat}`)
 
 /** Of one of this device's seats in a room (`seat.ts`). */
 export function savedIdentity(seat: number): Identity | null {
-  const value = read(identityAt(seat))
+  const value = readDevice(identityAt(seat))
   if (!isRecord(value) || !text(value['identity'])) return null
   return { identity: text(value['identity']), identity_key: text(value['identity_key']) }
 }
-export const saveIdentity = (seat: number, identity: Identity): void => write(identityAt(seat), identity)
+export const saveIdentity = (seat: number, identity: Identity): void => writeDevice(identityAt(seat), identity)
 
 export function recentRooms(): readonly RecentRoom[] {
-  const value = read('recent')
+  const value = readDevice('recent')
   if (!Array.isArray(value)) return []
   return value
     .filter(isRecord)
@@ -75,29 +75,29 @@ export function recentRooms(): readonly RecentRoom[] {
 }
 export function rememberRoom(room: string, now_ms: number): void {
   const others = recentRooms().filter((one) => one.room !== room)
-  write('recent', [{ room, visited: now_ms }, ...others].slice(0, MOST_RECENT))
+  writeDevice('recent', [{ room, visited: now_ms }, ...others].slice(0, MOST_RECENT))
 }
 export function forgetRoom(room: string): void {
-  write('recent', recentRooms().filter((one) => one.room !== room))
+  writeDevice('recent', recentRooms().filter((one) => one.room !== room))
 }
 
 /** The host key for a room; the key of another room's host link serves too, as a key is the server's. */
 export function hostKey(room: string): string {
-  const value = read('hostKeys')
+  const value = readDevice('hostKeys')
   if (!isRecord(value)) return ''
   return text(value[room]) || text(value['*'])
 }
 export function saveHostKey(room: string, key: string): void {
-  const value = read('hostKeys')
+  const value = readDevice('hostKeys')
   const kept = Object.entries(isRecord(value) ? value : {}).filter(([name]) => name !== room && name !== '*')
-  write('hostKeys', Object.fromEntries([...kept.slice(-MOST_HOST_KEYS), [room, key], ['*', key]]))
+  writeDevice('hostKeys', Object.fromEntries([...kept.slice(-MOST_HOST_KEYS), [room, key], ['*', key]]))
 }
 export function forgetHostKeys(): void {
-  write('hostKeys', {})
+  writeDevice('hostKeys', {})
 }
 
 export function deviceChoice(): DeviceChoice {
-  const value = read('devices')
+  const value = readDevice('devices')
   if (!isRecord(value)) return DEFAULT_CHOICE
   return {
     audio: value['audio'] !== false,
@@ -108,8 +108,8 @@ export function deviceChoice(): DeviceChoice {
   }
 }
 export function saveDeviceChoice(choice: Partial<DeviceChoice>): void {
-  write('devices', { ...deviceChoice(), ...choice })
+  writeDevice('devices', { ...deviceChoice(), ...choice })
 }
 
-export const shortcutsOn = (): boolean => read('shortcuts') !== false
-export const saveShortcutsOn = (on: boolean): void => write('shortcuts', on)
+export const shortcutsOn = (): boolean => readDevice('shortcuts') !== false
+export const saveShortcutsOn = (on: boolean): void => writeDevice('shortcuts', on)

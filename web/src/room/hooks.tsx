@@ -1,6 +1,7 @@
 /** How screens read a session: `<SessionProvider>` once, then hooks. A hook that picks a part redraws for that part only. */
 
-import { createContext, use, useCallback, useSyncExternalStore, type ReactNode } from 'react'
+import { createContext, use, useCallback, useState, useSyncExternalStore, type ReactNode } from 'react'
+import { nextDominant } from './layout'
 import type { ChatLine, ParticipantView, RoomSession, RoomSnapshot } from './snapshot'
 
 const SessionContext = createContext<RoomSession | null>(null)
@@ -24,3 +25,12 @@ export function useRoom<T>(pick: (snapshot: RoomSnapshot) => T): T {
 
 export const useParticipants = (): readonly ParticipantView[] => useRoom((snapshot) => snapshot.participants)
 export const useChat = (): readonly ChatLine[] => useRoom((snapshot) => snapshot.chat)
+
+/** Identity of who has the stage, followed from one snapshot to the next (`nextDominant`). */
+export function useDominant(): string | null {
+  const people = useParticipants()
+  const [dominant, setDominant] = useState<string | null>(null)
+  const next = nextDominant(dominant, people)
+  if (next !== dominant) setDominant(next)
+  return next
+}

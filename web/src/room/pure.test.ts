@@ -1,34 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { loudness } from './level'
-import { visible } from './order'
 import { deviceProblem, endReason } from './reason'
-import type { ParticipantView } from './snapshot'
-
-const person = (identity: string, more: Partial<ParticipantView> = {}): ParticipantView => ({
-  identity,
-  name: identity,
-  isLocal: false,
-  speaking: false,
-  micOn: true,
-  hasMic: true,
-  camera: null,
-  quality: 'good',
-  sharing: false,
-  ...more,
-})
-
-describe('visible', () => {
-  const people = ['me', 'a', 'b', 'c', 'd'].map((id) => person(id, { isLocal: id === 'me' }))
-  const ids = (list: readonly ParticipantView[]): string => list.map((one) => one.identity).join(' ')
-  it('shows all who fit', () => {
-    expect(visible(people, 5)).toBe(people)
-  })
-  it('gives a hidden speaker the place of the last who is silent, and never mine', () => {
-    const talking = people.map((one) => (one.identity === 'd' ? { ...one, speaking: true } : one))
-    expect(ids(visible(talking, 3))).toBe('me a d')
-    expect(ids(visible(talking, 1))).toBe('me')
-  })
-})
 
 describe('reasons', () => {
   it('tells apart what the server says', () => {

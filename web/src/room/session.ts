@@ -205,6 +205,8 @@ export class LiveSession implements RoomSession {
     room.on(RoomEvent.ParticipantDisconnected, (one: RemoteParticipant) => seen('departed', one))
     room.on(RoomEvent.TrackSubscribed, (track: RemoteTrack) => {
       if (track.kind === Track.Kind.Audio) document.body.append(track.attach())
+      // A picture that no screen shows must not flow; the library says so only of one that was shown.
+      else track.detach(track.attach(document.createElement('video')))
       this.view.changed()
     })
     room.on(RoomEvent.TrackUnsubscribed, (track: RemoteTrack) => {

@@ -99,6 +99,7 @@ export function ControlBar({ panel, unread, onPanel, onOpen }: ControlBarProps):
           onPress={() => onPanel('people')}
         />
         <ChatButton panel={panel} unread={unread} onPanel={onPanel} />
+        <IconButton label={t.view.title} icon="layout" shortcut={KEYS.view} tone="quiet" onPress={() => onOpen('view')} />
         <IconButton label={t.room.stages} icon="stages" shortcut={KEYS.stages} tone="quiet" onPress={() => onOpen('stages')} />
         <IconButton
           label={t.room.shortcuts}
@@ -155,6 +156,10 @@ function MoreMenu({ canShare, share, onPanel, onOpen }: MoreProps): ReactNode {
           <MenuItem className="list-item" onAction={() => onOpen('invite')}>
             <Icon name="invite" size={20} />
             <span>{t.room.invite}</span>
+          </MenuItem>
+          <MenuItem className="list-item" onAction={() => onOpen('view')}>
+            <Icon name="layout" size={20} />
+            <span>{t.view.title}</span>
           </MenuItem>
           <MenuItem className="list-item" onAction={() => onOpen('stages')}>
             <Icon name="stages" size={20} />

@@ -1,9 +1,9 @@
 /** The list of keys, and the switch that turns them off. */
 
 import type { ReactNode } from 'react'
-import { SwitchButton, SwitchField } from 'react-aria-components'
 import { useT } from '../../i18n'
 import { Dialog } from '../../ui/Dialog'
+import { Toggle } from '../../ui/Toggle'
 import { KEYS, type Action } from './keys'
 
 export interface ShortcutsProps {
@@ -17,12 +17,9 @@ export function Shortcuts({ open, onClose, on, onChange }: ShortcutsProps): Reac
   const t = useT()
   return (
     <Dialog title={t.shortcuts.title} open={open} onClose={onClose}>
-      <SwitchField isSelected={on} onChange={onChange}>
-        <SwitchButton className="switch">
-          <span className="switch-track" />
-          {t.shortcuts.on}
-        </SwitchButton>
-      </SwitchField>
+      <Toggle on={on} onChange={onChange}>
+        {t.shortcuts.on}
+      </Toggle>
       <dl className="keys">
         {(Object.entries(KEYS) as [Action, string][]).map(([action, key]) => (
           <div key={action}>

@@ -6,6 +6,7 @@ export const KEYS = {
   share: 'S',
   chat: 'C',
   people: 'P',
+  view: 'L',
   invite: 'I',
   stages: 'W',
   leave: 'Q',

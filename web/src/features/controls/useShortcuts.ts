@@ -57,6 +57,9 @@ function run(action: Action, { session, act }: ShortcutsOf): void {
     case 'people':
       act.people()
       return
+    case 'view':
+      act.open('view')
+      return
     case 'invite':
       act.open('invite')
       return

@@ -1,4 +1,4 @@
-/** A shared screen, whole and uncut, with full screen and a choice where several people share. */
+/** A shared screen, whole and uncut, with full screen. Others that are shared are among the tiles (`ScreenTile`). */
 
 import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { useT } from '../../i18n'
@@ -10,11 +10,9 @@ import { TrackVideo } from '../stage/TrackVideo'
 
 export interface ScreenProps {
   screen: ScreenView
-  others: readonly ScreenView[]
-  onChoose: (id: string) => void
 }
 
-export function Screen({ screen, others, onChoose }: ScreenProps): ReactNode {
+export function Screen({ screen }: ScreenProps): ReactNode {
   const t = useT()
   const session = useSession()
   const place = useRef<HTMLElement>(null)
@@ -44,11 +42,6 @@ export function Screen({ screen, others, onChoose }: ScreenProps): ReactNode {
         <span className="screen-title">
           <Icon name="screen" size={18} /> <bdi>{title}</bdi>
         </span>
-        {others.map((one) => (
-          <Button key={one.id} look="plain" onPress={() => onChoose(one.id)}>
-            {t.room.showScreen(one.name)}
-          </Button>
-        ))}
         {!screen.isLocal && document.fullscreenEnabled && (
           <IconButton
             label={full ? t.room.exitFullscreen : t.room.fullscreen}

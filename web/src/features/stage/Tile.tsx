@@ -1,7 +1,9 @@
-/** One person: picture or initials, name, microphone, connection. */
+/** One person: picture or initials, name, microphone, connection, and a button for what can be done. */
 
-import { memo, type ReactNode } from 'react'
+import { memo, useRef, type ReactNode } from 'react'
+import { Button as AriaButton } from 'react-aria-components'
 import { useT } from '../../i18n'
+import { useLook } from '../../room/look'
 import type { ParticipantView } from '../../room/snapshot'
 import { Avatar, tint } from '../../ui/Avatar'
 import { Icon } from '../../ui/Icon'
@@ -11,15 +13,21 @@ import { TrackVideo } from './TrackVideo'
 export interface TileProps {
   person: ParticipantView
   size?: { width: number; height: number }
+  /** The one that fills the stage: nothing of it is cut off. */
+  large?: boolean
+  onAsk: (identity: string, by: HTMLElement) => void
 }
 
-export const Tile = memo(function Tile({ person, size }: TileProps): ReactNode {
+export const Tile = memo(function Tile({ person, size, large = false, onAsk }: TileProps): ReactNode {
   const t = useT()
+  const { mirror, pinned } = useLook()
+  const button = useRef<HTMLButtonElement>(null)
   const name = person.isLocal ? t.room.youSuffix(person.name) : person.name
-  const state = [person.micOn ? t.room.unmuted : t.room.muted, person.speaking ? t.room.speaking : ''].filter(Boolean)
+  const isPinned = pinned === person.identity
+  const state = [person.micOn ? t.room.unmuted : t.room.muted, person.speaking ? t.room.speaking : '', isPinned ? t.view.pinned : ''].filter(Boolean)
   return (
     <li
-      className={`tile tint-${tint(person.identity || person.name)}`}
+      className={`tile tint-${tint(person.identity || person.name)}${large ? ' large' : ''}`}
       style={size}
       data-testid="tile"
       data-identity={person.identity}
@@ -29,7 +37,7 @@ export const Tile = memo(function Tile({ person, size }: TileProps): ReactNode {
       aria-label={`${name}, ${state.join(', ')}`}
     >
       {person.camera ? (
-        <TrackVideo track={person.camera} label={name} mirrored={person.isLocal} />
+        <TrackVideo track={person.camera} label={name} mirrored={person.isLocal && mirror} />
       ) : (
         <Avatar name={person.name} identity={person.identity} />
       )}
@@ -39,9 +47,21 @@ export const Tile = memo(function Tile({ person, size }: TileProps): ReactNode {
             <Icon name="micOff" size={16} />
           </span>
         )}
+        {isPinned && <Icon name="pin" size={16} />}
         <bdi>{name}</bdi>
       </span>
       <QualityDot quality={person.quality} />
+      <span className="tile-acts">
+        <AriaButton
+          ref={button}
+          className="tile-menu"
+          aria-label={t.view.options(name)}
+          aria-haspopup="menu"
+          onPress={() => button.current && onAsk(person.identity, button.current)}
+        >
+          <Icon name="more" size={18} />
+        </AriaButton>
+      </span>
     </li>
   )
 }, same)
@@ -53,6 +73,8 @@ function same(before: TileProps, after: TileProps): boolean {
   return (
     before.size?.width === after.size?.width &&
     before.size?.height === after.size?.height &&
+    before.large === after.large &&
+    before.onAsk === after.onAsk &&
     a.identity === b.identity &&
     a.name === b.name &&
     a.speaking === b.speaking &&

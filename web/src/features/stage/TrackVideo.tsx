@@ -19,5 +19,17 @@ export function TrackVideo({ track, label, mirrored = false }: TrackVideoProps):
       track.detach(video)
     }
   }, [track])
-  return <video ref={element} className={mirrored ? 'mirrored' : ''} autoPlay playsInline muted aria-label={label} />
+  return (
+    <video
+      ref={element}
+      className={mirrored ? 'mirrored' : ''}
+      autoPlay
+      playsInline
+      muted
+      aria-label={label}
+      onResize={({ currentTarget }) => {
+        currentTarget.dataset['upright'] = String(currentTarget.videoHeight > currentTarget.videoWidth)
+      }}
+    />
+  )
 }
