@@ -1,0 +1,1 @@
+"""What `benches.loss` is made of: the link, the pages, the plots."""
