@@ -15,6 +15,7 @@ from roomful.app.door import Place, hub_of
 from roomful.app.own import Own
 from roomful.app.running import Edge, EdgeMaker, Running, SocketRoute
 from roomful.app.secret_files import Secrets, fresh, kept
+from roomful.app.storage import Stores, open_stores
 from roomful.auth.grant import Grant, VideoGrant
 from roomful.auth.relay import Relays
 from roomful.auth.token import sign, verify
@@ -121,6 +122,17 @@ def start_parts(
     settings: Settings, known: Credentials, hooks: UserHooks, own: Own, place: Place | None = None
 ) -> Running:
     """Everything, running in this event loop; without a place no port but media's is listened on. Raises ConfigError."""
+    stores = open_stores(settings)
+    try:
+        return _running(settings, known, hooks, own, place, stores)
+    except BaseException:
+        stores.close()
+        raise
+
+
+def _running(
+    settings: Settings, known: Credentials, hooks: UserHooks, own: Own, place: Place | None, stores: Stores
+) -> Running:
     native = native_engine(settings)
     turn, relays = None, None
     if app_turn.wanted(settings):
@@ -145,6 +157,7 @@ def start_parts(
         edges=edges(settings, known, own, hub, channels, relays),
         grace_ms=1_000 * settings.drain_s,
         turn=turn,
+        stores=stores,
     )
     running.start()
     return running

@@ -84,8 +84,10 @@ class Running:
         edges: Iterable[EdgeMaker],
         grace_ms: int,
         turn: Closing | None = None,
+        stores: Closing | None = None,
     ) -> None:
         """`grace_ms` is how long WebSockets may take to end after clients were told."""
+        self._stores = stores
         self._turn = turn
         self._hooks = hooks
         self._grace_ms = grace_ms
@@ -149,3 +151,6 @@ class Running:
         await self.engine.close()
         if self._turn is not None:
             self._turn.close()
+        if self._stores is not None:
+            # Last: what ends may still have something to keep.
+            await asyncio.to_thread(self._stores.close)

@@ -47,6 +47,11 @@ OPTIONS: tuple[Option, ...] = (
     Option("drain-time", "drain_s", values.seconds, "seconds that connections may take to end after SIGTERM", shown="S"),
     Option("data-dir", "data_dir", values.path, "directory of the keys and the CA that this server makes", shown="DIR"),
     Option(
+        "database", "database", values.database,
+        "what is kept: sqlite:////path/file.db or postgresql://user:password@host/name; else a file in the data directory",
+        shown="URL", secret=True,
+    ),
+    Option(
         "keys", "keys", values.keys, "API keys with their secrets; without any, one is made and kept",
         shown="KEY:SECRET,…", secret=True,
     ),

@@ -99,6 +99,8 @@ class Settings:
     keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """API key → secret; empty outside `dev` for one made and kept in the data directory."""
     data_dir: Path = field(default_factory=default_data_dir)
+    database: str = field(default="", repr=False)
+    """`sqlite:////path/file.db` or `postgresql://user:password@host/name`; empty for a file in the data directory."""
     codecs: tuple[str, ...] = ("opus", "red", "pcmu", "pcma", "vp8", "h264", "vp9", "av1", "h265")
     policy: Policy = field(default_factory=Policy)
     webhook: Webhook = field(default_factory=Webhook)

@@ -81,6 +81,14 @@ def text(value: object) -> str:
     return value
 
 
+def database(value: object) -> str:
+    """Empty for the data directory's own. What follows the scheme is looked at when it is opened."""
+    found = text(value)
+    if found and not found.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        raise ValueError("sqlite:////path/file.db or postgresql://user:password@host/name")
+    return found
+
+
 def path(value: object) -> Path:
     if not isinstance(value, str) or not value:
         raise ValueError("a path")
