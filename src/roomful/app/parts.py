@@ -22,6 +22,7 @@ from roomful.auth.token import sign, verify
 from roomful.config.settings import DEV_KEYS, Settings
 from roomful.core.effects import Happening
 from roomful.core.errors import ConfigError
+from roomful.core.role import ROLE, Role
 from roomful.edge.ca import endpoint as ca
 from roomful.edge.ice.endpoint import IceEndpoint
 from roomful.edge.join.endpoint import JoinEndpoint, JoinSettings
@@ -29,6 +30,7 @@ from roomful.edge.livekit import webhooks
 from roomful.edge.livekit.edge import LiveKitEdge
 from roomful.edge.livekit.session import Bounds
 from roomful.edge.livekit.welcome import Welcome
+from roomful.edge.moderation.endpoint import ModerationEndpoint
 from roomful.edge.muaz.endpoint import muaz
 from roomful.edge.origins import Origins
 from roomful.edge.peerjs import endpoint as peerjs
@@ -169,8 +171,10 @@ def edges(
     """In order of their routes: a program's own come first, the web app's files take every path that is left."""
 
     def join(directory: Directory) -> Edge:
-        def token_for(identity: str, name: str, room: str, host: bool) -> str:
-            grant = room_grant(room=room, identity=identity, name=name, admin=host, create=host or settings.dev)
+        def token_for(identity: str, name: str, room: str, host: bool, admin: bool) -> str:
+            grant = room_grant(room=room, identity=identity, name=name, admin=admin, create=admin or settings.dev)
+            # Says that its bearer came through the page's door.
+            grant = replace(grant, attributes={ROLE: Role.HOST if host else "guest"})
             return known.token(grant, PAGE_TOKEN_S)
 
         door = JoinSettings(
@@ -181,6 +185,12 @@ def edges(
             https_port=settings.https_port if settings.beyond_loopback else None,
         )
         return Edge(routes=tuple(JoinEndpoint(directory, door, token_for).routes()))
+
+    def moderation(directory: Directory) -> Edge:
+        def grant_of(token: str) -> Grant:
+            return verify(token, keys=known.keys, now_s=directory.clock.now_ms() / 1_000)
+
+        return Edge(routes=tuple(ModerationEndpoint(directory, grant_of).routes()))
 
     def trust(_: Directory) -> Edge:
         pem = settings.data_dir.joinpath(CA_FILE)
@@ -221,8 +231,8 @@ def edges(
         )
 
         def post(happening: Happening) -> None:
-            event, body = webhooks.message(happening, f"EV_{uuid4().hex}", directory.clock.now_ms())
-            delivery.put(Message(happening.room.sid, event, body, webhooks.CONTENT_TYPE))
+            if told := webhooks.message(happening, f"EV_{uuid4().hex}", directory.clock.now_ms()):
+                delivery.put(Message(happening.room.sid, *told, webhooks.CONTENT_TYPE))
 
         async def stop() -> None:
             await edge.stop()
@@ -298,7 +308,7 @@ def edges(
     def files(_: Directory) -> Edge:
         return Edge(routes=tuple(web.routes(WEB_APP)))
 
-    return [program, join, trust, livekit, broadcast, peers, multi, talk, ice, files]
+    return [program, join, moderation, trust, livekit, broadcast, peers, multi, talk, ice, files]
 
 
 def for_tests(data_dir: Path) -> Settings:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from roomful.core.permission import Permission, SubscriptionRules
+from roomful.core.policy import RoomRules
+from roomful.core.role import Role
 from roomful.core.track import AddTrack, DataTrackSpec, View
 
 
@@ -35,6 +37,10 @@ class Join:
     tcp_only: bool = False
     """Media shall go over TCP."""
     region: str = ""
+    role: Role | None = None
+    """By its token; None is what the room makes of guests."""
+    guest: bool = False
+    """It came through the page's door, which has a lobby."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +231,75 @@ class Close:
     reason: str = "room_deleted"
 
 
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """Somebody at the page's door asks to come in. Refused: `removed`, `room_locked`, `lobby_waiting`, `lobby_refused`, `lobby_full`."""
+
+    identity: str
+    name: str
+    role: Role | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A moderator mutes what somebody sends, or ends a screen; everybody's but moderators' when nobody is named."""
+
+    by: str | None
+    """The moderator; None is the server, in this and the following commands."""
+    participant: str | None
+    sources: tuple[str, ...]
+    """`microphone`, `camera`, `screen_share`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Expel:
+    """Somebody is thrown out, and does not come back as the same one while the room lasts."""
+
+    by: str | None
+    participant: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetRole:
+    by: str | None
+    participant: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class LowerHand:
+    """Of one, or of all."""
+
+    by: str | None
+    participant: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetRules:
+    by: str | None
+    rules: RoomRules
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """On somebody in the lobby; on all of them when nobody is named."""
+
+    by: str | None
+    identity: str | None
+    admit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EndForAll:
+    by: str | None
+
+
+Moderation = Silence | Expel | SetRole | LowerHand | SetRules | Decide | EndForAll
+"""What a moderator may ask."""
+
 Command = (
-    Join | Activate | Leave | Publish | Bind | Unpublish | Mute | Subscribe | SetView | SetSubscriptionRules
+    Knock | Silence | Expel | SetRole | LowerHand | SetRules | Decide | EndForAll
+    | Join | Activate | Leave | Publish | Bind | Unpublish | Mute | Subscribe | SetView | SetSubscriptionRules
     | UpdateParticipant | UpdateTrack | UpdateRoom | PublishData | UnpublishData | SubscribeData | Sync | Speaking
     | MediaQuality | Demand | StreamPaused | FirstPacket | CannotSubscribe | Tick | Close
 )  # fmt: skip

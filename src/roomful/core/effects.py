@@ -168,6 +168,14 @@ class TrackUnpublished:
     track: Track
 
 
+@dataclass(frozen=True, slots=True)
+class RoomGoverned:
+    """What moderators see of a room changed: its rules, or who waits. Nothing for hooks and webhooks."""
+
+    room: RoomInfo
+    moderators: tuple[str, ...]
+
+
 Happening = (
     RoomStarted
     | RoomFinished
@@ -176,6 +184,7 @@ Happening = (
     | ParticipantAborted
     | TrackPublished
     | TrackUnpublished
+    | RoomGoverned
 )
 
 Effect = MediaOrder | Happening

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from roomful.core.commands import Join
 from roomful.core.participant import Participant
-from roomful.core.permission import SubscriptionRules
+from roomful.core.permission import Permission, SubscriptionRules
+from roomful.core.role import Role
 from roomful.core.track import DataTrack, Track, View
 
 WHOLE = View()
@@ -56,6 +57,7 @@ class Occupant:
     next_handle: int = 1
     activated: bool = False
     quality: tuple[str, float] | None = None
+    role: Role = Role.SPEAKER
 
     @property
     def sid(self) -> str:
@@ -64,6 +66,11 @@ class Occupant:
     @property
     def hidden(self) -> bool:
         return self.snapshot.permission.hidden
+
+    @property
+    def granted(self) -> Permission:
+        """Its rights before the room's rules."""
+        return self.snapshot.granted or self.snapshot.permission
 
     @property
     def dependent(self) -> bool:

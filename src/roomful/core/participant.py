@@ -31,3 +31,5 @@ class Participant:
     leave_reason: str = ""
     client_protocol: int = 0
     client: Mapping[str, str] = field(default_factory=dict[str, str])
+    granted: Permission | None = None
+    """Its rights before the room's rules narrow them; None when they narrow nothing."""

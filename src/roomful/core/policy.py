@@ -1,8 +1,47 @@
-"""The bounds and habits of rooms. Filled from the configuration by `app.py`, read by core and services; decides nothing itself."""
+"""The bounds, habits and rules of rooms. Filled from the configuration by `app.py`, read by core and services; decides nothing itself."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+from roomful.core.role import Role
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRules:
+    """Who may do what in a room, changed while it is live. A role stands for itself and for those above it."""
+
+    preset: str = "call"
+    """The preset it began as."""
+    guest: Role = Role.SPEAKER
+    """What somebody is who comes without a role."""
+    speak: Role = Role.SPEAKER
+    """Microphone and camera."""
+    share: Role = Role.SPEAKER
+    """The screen."""
+    chat: Role = Role.LISTENER
+    """Messages, reactions and everything else that is data."""
+    lobby: bool = False
+    """Guests wait until a moderator lets them in."""
+    locked: bool = False
+    """Nobody new comes in."""
+    quiet: bool = False
+    """The page brings newcomers in with the microphone off."""
+
+
+PRESETS: Mapping[str, RoomRules] = MappingProxyType(
+    {
+        "call": RoomRules(),
+        "webinar": RoomRules(preset="webinar", guest=Role.LISTENER),
+        "classroom": RoomRules(preset="classroom", share=Role.COHOST, lobby=True, quiet=True),
+        "open_house": RoomRules(preset="open_house", quiet=True),
+    }
+)
+"""A call: everybody speaks and shows. A webinar: hosts and whom they ask speak, the others listen and write. A classroom:
+people wait to be let in and come in quietly, only hosts show a screen. An open house: anybody drops in, quietly.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +54,17 @@ class RoomOptions:
     metadata: str = ""
     mode: str = "call"
     """`call`: who knows the room's name may join it from the page; `broadcast`: they may watch, and hosts alone join."""
+    rules: RoomRules | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Sizes are bytes of UTF-8 unless the name says otherwise; 0 means no bound only where said."""
 
+    rules: RoomRules = RoomRules()
+    """Of rooms that are made without a word on them."""
+    max_waiting: int = 200
+    """People in a lobby."""
     auto_create: bool = True
     """A join may make its room."""
     empty_timeout_s: int = 300

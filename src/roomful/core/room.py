@@ -15,16 +15,24 @@ from roomful.core.commands import (
     CannotSubscribe,
     Close,
     Command,
+    Decide,
     Demand,
+    EndForAll,
+    Expel,
     FirstPacket,
     Join,
+    Knock,
     Leave,
+    LowerHand,
     MediaQuality,
     Mute,
     Publish,
     PublishData,
+    SetRole,
+    SetRules,
     SetSubscriptionRules,
     SetView,
+    Silence,
     Speaking,
     StreamPaused,
     Subscribe,
@@ -68,13 +76,24 @@ from roomful.core.events import (
     RoomChanged,
     SpeakersChanged,
 )
+from roomful.core.moderation import (
+    entry_problem,
+    expelled,
+    forget_waiting,
+    knock,
+    moderate,
+    narrowed,
+    own_attributes,
+    role_at_door,
+    settle,
+)
 from roomful.core.occupant import Occupant
 from roomful.core.participant import Participant
 from roomful.core.permission import Permission
-from roomful.core.policy import Policy
+from roomful.core.policy import Policy, RoomRules
 from roomful.core.publishing import bind, demand, mute, publish, revoke, sync, unpublish, update_track
 from roomful.core.room_info import RoomInfo
-from roomful.core.state import RoomState
+from roomful.core.state import RoomState, Waiting
 from roomful.core.subscribing import (
     cannot_subscribe,
     first_packet,
@@ -95,8 +114,8 @@ Output = list[Notice | Effect]
 class Room:
     """One room. After `closed` it handles nothing more."""
 
-    def __init__(self, info: RoomInfo, policy: Policy) -> None:
-        self._state = RoomState(info, policy)
+    def __init__(self, info: RoomInfo, policy: Policy, rules: RoomRules | None = None) -> None:
+        self._state = RoomState(info, policy, rules)
 
     @property
     def info(self) -> RoomInfo:
@@ -105,6 +124,20 @@ class Room:
     @property
     def closed(self) -> bool:
         return self._state.closed
+
+    @property
+    def rules(self) -> RoomRules:
+        return self._state.rules
+
+    @property
+    def waiting(self) -> tuple[Waiting, ...]:
+        """Who is in the lobby, in order of coming."""
+        return tuple(self._state.waiting.values())
+
+    def moderates(self, sid: str) -> bool:
+        """Whether this participant is a host or co-host."""
+        occupant = self._state.occupants.get(sid)
+        return occupant is not None and occupant.role.moderates
 
     def participants(self) -> tuple[Participant, ...]:
         """Everybody, hidden ones too."""
@@ -176,7 +209,7 @@ class Room:
                 set_rules(state, command)
                 reconcile_data_publisher(state, state.occupants[command.participant])
             case UpdateParticipant():
-                self._update_participant(command)
+                self._update_participant(command, now_ms)
             case UpdateTrack():
                 update_track(state, command)
             case UpdateRoom():
@@ -201,7 +234,21 @@ class Room:
                 first_packet(state, command)
             case CannotSubscribe():
                 cannot_subscribe(state, command)
+            case Knock():
+                knock(state, command, now_ms)
+            case Silence() | SetRole() | LowerHand() | SetRules() | Decide():
+                moderate(state, command, self._apply_permission)
+            case Expel():
+                if moderate(state, command, self._apply_permission):
+                    occupant = state.occupants[command.participant]
+                    expelled(state, occupant.snapshot.identity)
+                    self._remove(occupant, LeaveReason.REMOVED, now_ms)
+                    state.recount()
+            case EndForAll():
+                if moderate(state, command, self._apply_permission):
+                    self._close(LeaveReason.ROOM_DELETED, now_ms)
             case Tick():
+                forget_waiting(state, now_ms)
                 self._tick(now_ms)
             case Close():
                 self._close(LeaveReason(command.reason), now_ms)
@@ -216,6 +263,10 @@ class Room:
             state.refuse(None, command, "identity_length", f"an identity has 1 to {policy.max_identity} bytes")
             return
         if problem := _too_big(policy, command.name, command.metadata, command.attributes):
+            state.refuse(None, command, *problem)
+            return
+        role = role_at_door(state, command.identity, command.role)
+        if not _exempt(command) and (problem := entry_problem(state, command.identity, role, guest=command.guest)):
             state.refuse(None, command, *problem)
             return
         older = state.identities.get(command.identity)
@@ -242,6 +293,8 @@ class Room:
             client=command.client,
         )
         occupant = Occupant(snapshot, command)
+        settle(state, occupant, command)
+        snapshot = occupant.snapshot
         state.occupants[snapshot.sid] = occupant
         state.identities[snapshot.identity] = snapshot.sid
         if not occupant.dependent and state.first_joined_ms is None:
@@ -255,8 +308,7 @@ class Room:
     def _full(self, command: Join, older: str | None) -> bool:
         """The one who is replaced does not count; agents and recorders neither count nor are kept out."""
         limit = self.info.max_participants
-        permission = command.permission
-        if not limit or command.kind in ("agent", "egress") or permission.agent or permission.recorder:
+        if not limit or _exempt(command):
             return False
         inside = sum(1 for sid, one in self._state.occupants.items() if not one.dependent and sid != older)
         return inside >= limit
@@ -320,7 +372,7 @@ class Room:
 
     # Changes
 
-    def _update_participant(self, command: UpdateParticipant) -> None:
+    def _update_participant(self, command: UpdateParticipant, now_ms: int) -> None:
         state = self._state
         occupant = state.occupants[command.participant]
         if command.by is not None and (
@@ -331,7 +383,11 @@ class Room:
             state.refuse(command.by, command, "not_allowed", "may not change this")
             return
         attributes = dict(occupant.snapshot.attributes)
-        for key, value in (command.attributes or {}).items():
+        changes, problem = own_attributes(attributes, command.attributes or {}, now_ms, server=command.by is None)
+        if problem:
+            state.refuse(command.by, command, *problem)
+            return
+        for key, value in changes.items():
             if value:
                 attributes[key] = value
             else:
@@ -342,12 +398,20 @@ class Room:
         if problem := _too_big(state.policy, name, metadata, attributes):
             state.refuse(command.by, command, *problem)
             return
-        permission = old.permission if command.permission is None else command.permission
-        if (name, metadata, attributes, permission) == (old.name, old.metadata, old.attributes, old.permission):
+        granted = occupant.granted if command.permission is None else command.permission
+        permission = old.permission if command.permission is None else narrowed(granted, state.rules, occupant)
+        wanted = (name, metadata, attributes, permission, granted)
+        if wanted == (old.name, old.metadata, old.attributes, old.permission, occupant.granted):
             return
         if permission.hidden and not old.permission.hidden:
             self._hide(occupant)
-        occupant.change(name=name, metadata=metadata, attributes=attributes, permission=permission)
+        occupant.change(
+            name=name,
+            metadata=metadata,
+            attributes=attributes,
+            permission=permission,
+            granted=None if granted == permission else granted,
+        )
         if permission != old.permission:
             self._apply_permission(occupant, old.permission)
         state.tell_changed(occupant)
@@ -411,10 +475,17 @@ def _asker(command: Command) -> str | None:
     match command:
         case Join() | Bind() | Unpublish() | Mute() | UpdateTrack() | UpdateRoom() | Speaking() | Demand() | Tick():
             return None
-        case Close() | StreamPaused() | FirstPacket() | CannotSubscribe():
+        case Close() | StreamPaused() | FirstPacket() | CannotSubscribe() | Knock():
             return None
+        case Silence() | Expel() | SetRole() | LowerHand() | SetRules() | Decide() | EndForAll():
+            return None  # `moderation` tells who asks and whom it is about
         case _:
             return command.participant
+
+
+def _exempt(command: Join) -> bool:
+    """Agents and recorders: they neither fill a room nor are kept out of it."""
+    return command.kind in ("agent", "egress") or command.permission.agent or command.permission.recorder
 
 
 def _rights(occupant: Occupant) -> tuple[bool, bool, bool, bool]:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from roomful.core.effects import Effect
+from roomful.core.effects import Effect, RoomGoverned
 from roomful.core.events import Event, Notice, ParticipantsChanged, Refused, RoomChanged
 from roomful.core.occupant import DataPublication, Occupant, Publication
-from roomful.core.policy import Policy
+from roomful.core.policy import Policy, RoomRules
+from roomful.core.role import Role
 from roomful.core.room_info import RoomInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Somebody in the lobby."""
+
+    identity: str
+    name: str
+    since_ms: int
+    seen_ms: int
+    """When it last asked."""
 
 
 class RoomState:
     """Occupants by `PA_…` in order of joining, publications by `TR_…` and `DTR_…`."""
 
-    def __init__(self, info: RoomInfo, policy: Policy) -> None:
+    def __init__(self, info: RoomInfo, policy: Policy, rules: RoomRules | None = None) -> None:
         self.info = info
         self.policy = policy
+        self.rules = rules or policy.rules
         self.occupants: dict[str, Occupant] = {}
         self.identities: dict[str, str] = {}
         self.publications: dict[str, Publication] = {}
@@ -26,6 +39,13 @@ class RoomState:
         self.last_left_ms: int | None = None
         self.counts_dirty = False
         self.closed = False
+        self.roles: dict[str, Role] = {}
+        """Identity → what a host made it, or what its token said; kept when it leaves."""
+        self.waiting: dict[str, Waiting] = {}
+        self.admitted: dict[str, None] = {}
+        """Identities that need not wait (any more)."""
+        self.refused: dict[str, None] = {}
+        self.removed: dict[str, None] = {}
         self.out: list[Notice | Effect] = []
 
     def say(self, to: Iterable[str], event: Event) -> None:
@@ -55,6 +75,12 @@ class RoomState:
             if not to_itself and occupant.sid in self.occupants:
                 readers.remove(occupant.sid)
         self.say(readers, ParticipantsChanged((occupant.snapshot,)))
+
+    def governed(self) -> None:
+        """Moderators shall look again."""
+        moderators = tuple(sid for sid, one in self.occupants.items() if one.role.moderates)
+        if moderators and not (self.out and isinstance(self.out[-1], RoomGoverned)):
+            self.do(RoomGoverned(self.info, moderators))
 
     def change_info(self, *, at_once: bool, **fields: object) -> None:
         """A new room snapshot, told now or with the next tick."""

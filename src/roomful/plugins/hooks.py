@@ -20,6 +20,7 @@ from roomful.core.effects import (
     ParticipantJoined,
     ParticipantLeft,
     RoomFinished,
+    RoomGoverned,
     RoomStarted,
     TrackPublished,
     TrackUnpublished,
@@ -167,7 +168,7 @@ class UserHooks:
                         "on_publish",
                         lambda hook=publish, who=happening.participant, track=happening.track: hook(room, who, track),
                     )
-            case ParticipantJoined() | ParticipantAborted() | TrackUnpublished():
+            case ParticipantJoined() | ParticipantAborted() | TrackUnpublished() | RoomGoverned():
                 pass
             case _:
                 assert_never(happening)

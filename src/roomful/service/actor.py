@@ -23,12 +23,14 @@ from roomful.core.effects import (
     ParticipantLeft,
     RemoveMember,
     RoomFinished,
+    RoomGoverned,
     RoomStarted,
     TrackPublished,
     TrackUnpublished,
 )
 from roomful.core.errors import (
     AlreadyExists,
+    Denied,
     Invalid,
     LimitExceeded,
     NotAllowed,
@@ -38,9 +40,10 @@ from roomful.core.errors import (
 )
 from roomful.core.events import LeaveReason, Notice, Refused
 from roomful.core.participant import Participant
-from roomful.core.policy import Policy
+from roomful.core.policy import Policy, RoomRules
 from roomful.core.room import Output, Room
 from roomful.core.room_info import RoomInfo
+from roomful.core.state import Waiting
 from roomful.ports import (
     Clock,
     DataHeld,
@@ -94,8 +97,9 @@ class RoomActor:
         hooks: Hooks,
         observers: tuple[Observer, ...],
         on_closed: Callable[[RoomActor], None],
+        rules: RoomRules | None = None,
     ) -> None:
-        self._room = Room(info, policy)
+        self._room = Room(info, policy, rules)
         self._policy = policy
         self._engine = engine
         self._clock = clock
@@ -116,6 +120,19 @@ class RoomActor:
     @property
     def info(self) -> RoomInfo:
         return self._room.info
+
+    @property
+    def rules(self) -> RoomRules:
+        return self._room.rules
+
+    @property
+    def waiting(self) -> tuple[Waiting, ...]:
+        """Who is in the lobby, in order of coming."""
+        return self._room.waiting
+
+    def moderates(self, participant: str) -> bool:
+        """Whether it is a host or co-host."""
+        return self._room.moderates(participant)
 
     def participants(self) -> tuple[Participant, ...]:
         """Everybody, hidden ones too."""
@@ -357,6 +374,7 @@ class RoomActor:
                     | ParticipantAborted()
                     | TrackPublished()
                     | TrackUnpublished()
+                    | RoomGoverned()
                 ):
                     self._happened(one)
                 case _:
@@ -504,6 +522,7 @@ def refusal(refused: Refused) -> RoomfulError:
 
 _KINDS: tuple[tuple[type[RoomfulError], frozenset[str]], ...] = (
     (NotAllowed, frozenset({"not_allowed", "remote_unmute_disabled"})),
+    (Denied, frozenset({"removed", "room_locked", "lobby_waiting", "lobby_refused", "lobby_full"})),
     (NotFound, frozenset({"not_found", "participant_not_found", "track_not_found"})),
     (AlreadyExists, frozenset({"duplicate_handle", "duplicate_name"})),
     (

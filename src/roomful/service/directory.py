@@ -105,6 +105,7 @@ class Directory:
             hooks=self._hooks,
             observers=self._observers,
             on_closed=self._forget,
+            rules=made.rules,
         )
         self._rooms[name] = actor
         actor.start()

@@ -165,7 +165,9 @@ def test_livekits_own_receiver_takes_every_event() -> None:
     tokens = Tokens({"key": secret}, WallClock())
     receiver = WebhookReceiver(TokenVerifier("key", secret))
     for name, happening in happenings():
-        event, body = webhooks.message(happening, "EV_1", 7_000)
+        told_of = webhooks.message(happening, "EV_1", 7_000)
+        assert told_of is not None
+        event, body = told_of
         assert event == name
         told = receiver.receive(body.decode(), webhooks.authorization(body, tokens.sign))
         assert (told.event, told.id, told.created_at, told.room.name) == (name, "EV_1", 7, "tea")

@@ -11,14 +11,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from roomful.core.commands import Knock
 from roomful.core.errors import Invalid, RoomfulError
 from roomful.core.rates import Rates
+from roomful.core.role import Role
 from roomful.edge.join.identity import holds, key_of
 from roomful.edge.join.request import MAX_BODY, JoinBody, parse, same_origin
 from roomful.service.directory import Directory
 
-TokenFor = Callable[[str, str, str, bool], str]
-"""(identity, name, room, host) → token text; a host administers the room and may make it."""
+TokenFor = Callable[[str, str, str, bool, bool], str]
+"""(identity, name, room, host, admin) → token text; a host moderates the room, an administrator may also make it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class JoinEndpoint:
         self._settings = settings
         self._token_for = token_for
         self._rates = Rates()
+        self._knocks = Rates(burst=10, per_minute=60)
 
     def routes(self) -> list[Route]:
         return [
@@ -64,41 +67,74 @@ class JoinEndpoint:
         if not same_origin(request.headers.get("origin"), request.headers.get("host")):
             return _error(403, "foreign_origin", "this page may not ask here")
         peer = request.client.host if request.client else ""
-        if not self._rates.allow(peer, self._directory.clock.now_ms()):
-            return _error(429, "too_many_requests", "too many requests: wait a little", {"Retry-After": "5"})
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return _error(415, "invalid", "the body must be application/json")
         try:
-            return self._admit(parse(await _read(request)))
+            body = parse(await _read(request))
+            if not self._may_ask(body, peer):
+                return _error(429, "too_many_requests", "too many requests: wait a little", {"Retry-After": "5"})
+            return await self._admit(body)
         except RoomfulError as error:
             return _error(_STATUS.get(error.code, 400), error.code, error.message)
 
-    def _admit(self, body: JoinBody) -> JSONResponse:
+    def _may_ask(self, body: JoinBody, peer: str) -> bool:
+        """Who waits in a lobby asks again and again, a whole class perhaps from one address: each has a bucket of its own."""
+        now_ms = self._directory.clock.now_ms()
+        actor = self._directory.get(body.room)
+        waits = actor is not None and any(one.identity == body.identity for one in actor.waiting)
+        if waits and holds(body.identity, body.identity_key, self._settings.secret):
+            return self._knocks.allow(body.identity, now_ms)
+        return self._rates.allow(peer, now_ms)
+
+    async def _admit(self, body: JoinBody) -> JSONResponse:
         settings = self._settings
         host = bool(body.host_key) and hmac.compare_digest(body.host_key.encode(), settings.host_key.encode())
         if body.host_key and not host:
             raise RoomfulError("the host link is not this server's", code="host_key_invalid")
         makes = host or settings.anybody_makes_rooms
-        if self._directory.get(body.room) is None and not makes:
+        actor = self._directory.get(body.room)
+        if actor is None and not makes:
             raise RoomfulError("nobody has opened this room yet", code="room_not_found")
         # A device whose key does not hold (a server set up anew, or a guess) becomes somebody new.
         identity = body.identity if holds(body.identity, body.identity_key, settings.secret) else _new_identity()
+        # Where anybody makes rooms, whoever comes first is host.
+        opens = makes and (actor is None or not actor.participants())
+        known = {"room": body.room, "identity": identity, "identity_key": key_of(identity, settings.secret)}
+        if problem := await self._knock(body, identity, host=host or opens):
+            if problem.code != "lobby_waiting":
+                raise problem
+            return JSONResponse({"waiting": True, **known}, 202, headers={"Cache-Control": "no-store"})
+        rules = actor.rules if actor else self._directory.policy.rules
         return JSONResponse(
             {
                 "url": "",
-                "token": self._token_for(identity, body.name, body.room, host),
-                "room": body.room,
+                "token": self._token_for(identity, body.name, body.room, host or opens, host),
                 "name": body.name,
-                "identity": identity,
-                "identity_key": key_of(identity, settings.secret),
-                "host": host,
+                "host": host or opens,
+                "quiet": rules.quiet and not host and not opens,
+                **known,
             },
             headers={"Cache-Control": "no-store"},
         )
 
+    async def _knock(self, body: JoinBody, identity: str, *, host: bool) -> RoomfulError | None:
+        """Why the way in is not free."""
+        actor = self._directory.get(body.room)
+        if actor is None:
+            return None
+        try:
+            await actor.ask(Knock(identity, body.name, Role.HOST if host else None))
+        except RoomfulError as error:
+            return error
+        return None
+
 
 _STATUS = {
     "room_not_found": 404,
+    "removed": 403,
+    "room_locked": 403,
+    "lobby_refused": 403,
+    "lobby_full": 503,
     "host_key_invalid": 403,
     "too_large": 413,
     "too_many_rooms": 503,

@@ -9,11 +9,12 @@ from livekit.protocol.agent_dispatch import DESCRIPTOR as DISPATCH_FILE
 from livekit.protocol.room import DESCRIPTOR as ROOM_FILE
 from starlette.routing import BaseRoute
 
-from roomful.core.effects import Happening, ParticipantAborted, ParticipantLeft, RoomFinished
+from roomful.core.effects import Happening, ParticipantAborted, ParticipantLeft, RoomFinished, RoomGoverned
 from roomful.core.events import LeaveReason
 from roomful.edge.livekit.agents.agents import Agents
 from roomful.edge.livekit.agents.endpoint import AgentEndpoint
 from roomful.edge.livekit.blobs import Blobs
+from roomful.edge.livekit.data_message import encode
 from roomful.edge.livekit.endpoint import SignalEndpoint
 from roomful.edge.livekit.responses import Responses
 from roomful.edge.livekit.session import Bounds
@@ -25,6 +26,9 @@ from roomful.edge.livekit.twirp.rooms import RoomService
 from roomful.edge.livekit.welcome import Welcome
 from roomful.edge.socket import Socket
 from roomful.service.directory import Directory
+
+GOVERNED_TOPIC = "roomful.room"
+"""Of the data packet that makes a moderator's page ask `GET /api/room`."""
 
 
 class LiveKitEdge:
@@ -39,6 +43,7 @@ class LiveKitEdge:
         bounds: Bounds | None = None,
         allowed_origins: Sequence[str] = (),
     ) -> None:
+        self._directory = directory
         self.tokens = Tokens(keys, directory.clock)
         self._blobs = Blobs()
         self.agents = Agents(self.tokens, directory.clock, random.random)
@@ -86,10 +91,18 @@ class LiveKitEdge:
                     self.tokens.removed(happening.room.name, happening.participant)
                 self.tokens.let_go(happening.participant.sid)
                 self._blobs.forget(happening.room.sid, happening.participant.identity)
+            case RoomGoverned():
+                self._tell_moderators(happening)
             case RoomFinished():
                 self._blobs.forget(happening.room.sid)
             case _:
                 pass
+
+    def _tell_moderators(self, happening: RoomGoverned) -> None:
+        """That there is something new to ask for, and no more: anybody could send such a packet."""
+        if actor := self._directory.get(happening.room.name):
+            packet = encode(b"", GOVERNED_TOPIC, reliable=True, packet_id=self._directory.ids.transport())
+            actor.send_data(packet, "reliable", happening.moderators)
 
     async def stop(self) -> None:
         """After the rooms have ended."""

@@ -22,6 +22,7 @@ from roomful.core.commands import Join
 from roomful.core.errors import Invalid, NotAllowed, Unauthenticated
 from roomful.core.permission import Permission
 from roomful.core.policy import RoomOptions
+from roomful.core.role import OWN, ROLE, Role, role_of
 from roomful.edge.livekit.frames import decode, gunzip
 from roomful.edge.livekit.session import Client
 
@@ -115,7 +116,8 @@ def _join(grant: Grant, said: _Said, *, single: bool, address: str) -> Join:
             raise NotAllowed("permissions denied: may not publish")
         permission = replace(permission, can_subscribe=False)
         identity = f"{identity}#{said.publish}"
-    attributes = {key: value for key, value in said.attributes.items() if value}
+    # The room's own attributes come by the token alone.
+    attributes = {key: value for key, value in said.attributes.items() if value and not key.startswith(OWN)}
     if (said.metadata or attributes) and not permission.can_update_metadata:
         raise NotAllowed("permissions denied: may not change its own metadata")
     details = {name: str(getattr(said.client, name))[:_MAX_CLIENT_FIELD] for name in _CLIENT_FIELDS}
@@ -136,6 +138,8 @@ def _join(grant: Grant, said: _Said, *, single: bool, address: str) -> Join:
         client={key: value for key, value in details.items() if value},
         client_protocol=said.client.client_protocol,
         single_transport=single,
+        role=Role.HOST if grant.video.room_admin else role_of(grant.attributes.get(ROLE, "")),
+        guest=ROLE in grant.attributes,
     )
 
 

@@ -82,6 +82,7 @@ class Tokens:
             name=participant.name,
             metadata=participant.metadata,
             attributes=participant.attributes,
-            video=grant.video.with_permission(participant.permission),
+            # As granted: what the room's rules take away they may give back.
+            video=grant.video.with_permission(participant.granted or participant.permission),
         )
         return self.sign(now, max(REFRESHED_TTL_S, left_s))

@@ -17,6 +17,7 @@ from roomful.core.effects import (
     ParticipantJoined,
     ParticipantLeft,
     RoomFinished,
+    RoomGoverned,
     RoomStarted,
     TrackPublished,
     TrackUnpublished,
@@ -27,8 +28,8 @@ CONTENT_TYPE = "application/webhook+json"
 TOKEN_TTL_S = 300
 
 
-def message(happening: Happening, event_id: str, now_ms: int) -> tuple[str, bytes]:
-    """(event name, JSON body)"""
+def message(happening: Happening, event_id: str, now_ms: int) -> tuple[str, bytes] | None:
+    """(event name, JSON body); None for what LiveKit has no event for."""
     event = WebhookEvent(id=event_id, created_at=now_ms // 1000, room=room_message(happening.room))
     match happening:
         case RoomStarted():
@@ -52,6 +53,8 @@ def message(happening: Happening, event_id: str, now_ms: int) -> tuple[str, byte
             event.event = "track_unpublished"
             event.participant.CopyFrom(participant_info(happening.participant))
             event.track.CopyFrom(track_info(happening.track))
+        case RoomGoverned():
+            return None
         case _:
             assert_never(happening)
     return event.event, MessageToJson(event, indent=None).encode()

@@ -14,6 +14,7 @@ from roomful.core.effects import (
     ParticipantJoined,
     ParticipantLeft,
     RoomFinished,
+    RoomGoverned,
     RoomStarted,
     TrackPublished,
     TrackUnpublished,
@@ -78,7 +79,7 @@ class Audience:
                 tracks.pop(happening.track.sid, None)
                 if not tracks:
                     hall.published.pop(happening.participant.sid, None)
-            case ParticipantJoined() | ParticipantLeft() | ParticipantAborted():
+            case ParticipantJoined() | ParticipantLeft() | ParticipantAborted() | RoomGoverned():
                 return False
         before, hall.source = hall.source, _choose(hall)
         return before != hall.source

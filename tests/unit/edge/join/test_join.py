@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from service_fakes import World
 from starlette.applications import Starlette
 
-from roomful.core.errors import Invalid
+from roomful.core.commands import Knock
+from roomful.core.errors import Denied, Invalid
+from roomful.core.policy import PRESETS
 from roomful.core.rates import Rates, network_of
+from roomful.core.state import Waiting
 from roomful.edge.join.endpoint import JoinEndpoint, JoinSettings
 from roomful.edge.join.identity import holds, key_of
 from roomful.edge.join.request import JoinBody, parse, same_origin
@@ -21,21 +24,42 @@ from roomful.edge.join.request import JoinBody, parse, same_origin
 SECRET = b"s" * 32
 
 
-def door(*, anybody: bool = False, rooms: tuple[str, ...] = ()) -> AsgiClient:
+class Open:
+    """A room with somebody in it, and what it says to who knocks."""
+
+    def __init__(self, problem: str = "") -> None:
+        self.rules = PRESETS["classroom"]
+        self._problem = problem
+        self.waiting: tuple[Waiting, ...] = ()
+        self.knocks: list[Knock] = []
+
+    def participants(self) -> tuple[str, ...]:
+        return ("somebody",)
+
+    async def ask(self, command: Knock) -> None:
+        self.knocks.append(command)
+        if self._problem and command.role is None:
+            if self._problem == "lobby_waiting":
+                self.waiting = (Waiting(command.identity, command.name, 0, 0),)
+            raise Denied("no", code=self._problem)
+
+
+def door(*, anybody: bool = False, rooms: tuple[str, ...] = (), problem: str = "") -> AsgiClient:
     world = World()
     directory = world.directory()
     for room in rooms:
-        # The door only asks whether it is there.
-        directory._rooms[room] = object()  # type: ignore[assignment]
+        directory._rooms[room] = Open(problem)  # type: ignore[assignment]
     settings = JoinSettings(SECRET, "the-host-key", anybody, "0.0.0")
-    endpoint = JoinEndpoint(directory, settings, lambda identity, name, room, host: f"{identity}|{name}|{room}|{host}")
+    endpoint = JoinEndpoint(
+        directory, settings, lambda identity, name, room, host, admin: f"{identity}|{name}|{room}|{host}|{admin}"
+    )
     return AsgiClient(Starlette(routes=endpoint.routes()))
 
 
 def test_a_device_keeps_its_identity_and_nobody_else_may() -> None:
     client = door(anybody=True)
     first = client.post("/api/join", json={"room": "r", "name": "Ann"}).json()
-    assert first["token"] == f"{first['identity']}|Ann|r|False"
+    assert first["token"] == f"{first['identity']}|Ann|r|True|False"
     kept = {"identity": first["identity"], "identity_key": first["identity_key"]}
     again = client.post("/api/join", json={"room": "r", "name": "Ann B", **kept}).json()
     assert again["identity"] == first["identity"]
@@ -55,6 +79,39 @@ def test_only_the_host_makes_rooms() -> None:
     wrong = client.post("/api/join", json={"room": "closed", "name": "Eve", "host_key": "the-host-kez"})
     assert (wrong.status_code, wrong.json()["code"]) == (403, "host_key_invalid")
     assert "the-host-key" not in wrong.text + host.text
+
+
+def test_who_waits_gets_no_token_and_is_the_same_one_when_asking_again() -> None:
+    client = door(rooms=("r",), problem="lobby_waiting")
+    waits = client.post("/api/join", json={"room": "r", "name": "Ben"})
+    assert waits.status_code == 202
+    body = waits.json()
+    assert body["waiting"] is True and "token" not in body
+    kept = {"identity": body["identity"], "identity_key": body["identity_key"]}
+    assert client.post("/api/join", json={"room": "r", "name": "Ben", **kept}).json()["identity"] == body["identity"]
+    host = client.post("/api/join", json={"room": "r", "name": "Ann", "host_key": "the-host-key"})
+    assert (host.status_code, host.json()["quiet"]) == (200, False)
+
+
+def test_who_waits_may_ask_again_while_others_of_its_address_may_not() -> None:
+    client = door(rooms=("r",), problem="lobby_waiting")
+    body = client.post("/api/join", json={"room": "r", "name": "Ben"}).json()
+    kept = {"identity": body["identity"], "identity_key": body["identity_key"]}
+    statuses = [client.post("/api/join", json={"room": "elsewhere", "name": "Eve"}).status_code for _ in range(25)]
+    assert statuses[-1] == 429
+    assert client.post("/api/join", json={"room": "r", "name": "Ben", **kept}).status_code == 202
+    forged = {**kept, "identity_key": "0" * 64}
+    assert client.post("/api/join", json={"room": "r", "name": "Ben", **forged}).status_code == 429
+
+
+@pytest.mark.parametrize("problem", ["room_locked", "lobby_refused", "removed"])
+def test_who_is_kept_out_hears_why(problem: str) -> None:
+    answer = door(rooms=("r",), problem=problem).post("/api/join", json={"room": "r", "name": "Eve"})
+    assert (answer.status_code, answer.json()["code"]) == (403, problem)
+
+
+def test_newcomers_are_quiet_where_the_rules_say_so() -> None:
+    assert door(rooms=("r",)).post("/api/join", json={"room": "r", "name": "Ben"}).json()["quiet"] is True
 
 
 def test_info_says_nothing_secret() -> None:
