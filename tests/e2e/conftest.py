@@ -132,13 +132,17 @@ Sdk = Callable[..., Awaitable[SdkPerson]]
 
 @pytest_asyncio.fixture
 async def enter(server: Server, chromium: Browser) -> AsyncIterator[Enter]:
-    """`await enter("Ada", "room")`: a person in her own Chromium profile, or in Firefox, inside the room."""
+    """`await enter("Ada", "room")`: a person in her own Chromium profile, or in Firefox, inside the room.
+
+    `script` runs before the page's own, in Firefox.
+    """
     async with AsyncExitStack() as stack:
 
-        async def one(name: str, room: str, *, browser: str = "chromium", query: str = "") -> Person:
+        async def one(name: str, room: str, *, browser: str = "chromium", query: str = "", script: str = "") -> Person:
             url = f"{server.http}/?room={room}&name={name}&join=1{query}"
             if browser == "firefox":
                 page = await stack.enter_async_context(firefox())
+                await page.before_pages(script)
                 await page.goto(url)
                 return Person(name, page)
             context = await chromium.new_context(permissions=["camera", "microphone"], locale="en-US")

@@ -74,6 +74,10 @@ class FirefoxPage:
             raise FirefoxError(f"{method}: {message.get('error')}: {message.get('message')}")
         return message["result"]
 
+    async def before_pages(self, script: str) -> None:
+        """From now on `script` runs in each page before its own."""
+        await self.send("script.addPreloadScript", functionDeclaration=f"() => {{ {script} }}")
+
     async def goto(self, url: str) -> None:
         await self.send("browsingContext.navigate", context=self.context, url=url, wait="complete")
 

@@ -30,6 +30,8 @@ impl Router {
             egress.put(&path, &packet);
         }
         self.flush_data(now, egress);
+        // Before what is new: a client shall know its old sections' sources by then.
+        self.tell_silent(egress);
         let mut first_packets: Vec<Key> = vec![];
         if !self.fresh.is_empty() {
             self.forward(now, egress, &mut first_packets);
@@ -300,17 +302,18 @@ fn write_packet(
         return false;
     };
     let numbered = numbered(down, names);
+    let mut block = Block::default();
+    if let Some(id) = numbered {
+        block.push(id, &bwe.next_number().to_be_bytes());
+    }
+    push_section(down, &mut block);
     let Some(rewriter) = down.rewriter.as_mut() else {
         return false;
     };
-    let mut block = Block::default();
     let retold = Retold {
         number_shift: rewriter.number_shift(),
         mask: mask(stream, slot, numbers.target),
     };
-    if let Some(id) = numbered {
-        block.push(id, &bwe.next_number().to_be_bytes());
-    }
     slot.write_extensions(&down.extensions, &retold, &mut block);
     let (payload_type, ssrc, out_index, prefix) = match rtx {
         Some((payload_type, rtx_index)) => (payload_type, down.rtx_ssrc, rtx_index, 2),
@@ -383,6 +386,7 @@ pub(crate) fn write_probe(
     };
     let mut block = Block::default();
     block.push(id, &bwe.next_number().to_be_bytes());
+    push_section(down, &mut block);
     let header_len = MIN_HEADER + block.bytes().len();
     let total = header_len + PADDING + sender.overhead();
     let out = egress.slot(path, total);
@@ -444,28 +448,57 @@ fn write_padding(
     path: &Path,
     egress: &mut impl Egress,
 ) {
-    let (Some(sender), Some(names), Some(rewriter)) = (
-        connection.transport.sender(),
-        down.payload(stream.codec),
-        down.rewriter.as_ref(),
-    ) else {
+    if let (Some(names), Some(rewriter)) = (down.payload(stream.codec), down.rewriter.as_ref()) {
+        let timestamp = rewriter.timestamp(slot.timestamp);
+        write_empty(down, names, index, timestamp, connection, path, egress);
+    }
+}
+
+/// Writes a packet of one byte of padding.
+pub(crate) fn write_empty(
+    down: &Downstream,
+    names: Payload,
+    index: u64,
+    timestamp: u32,
+    connection: &Connection,
+    path: &Path,
+    egress: &mut impl Egress,
+) {
+    let Some(sender) = connection.transport.sender() else {
         return;
     };
-    let out = egress.slot(path, MIN_HEADER + 1 + sender.overhead());
+    let mut block = Block::default();
+    push_section(down, &mut block);
+    let header_len = MIN_HEADER + block.bytes().len();
+    let out = egress.slot(path, header_len + 1 + sender.overhead());
     let header = NewHeader {
         marker: false,
         payload_type: names.payload_type,
         sequence: index as u16,
-        timestamp: rewriter.timestamp(slot.timestamp),
+        timestamp,
         ssrc: down.ssrc,
     };
-    header.write(&Block::default(), out);
+    header.write(&block, out);
     if let [first, ..] = out {
         *first |= 0x20;
     }
-    if let Some(count) = out.get_mut(MIN_HEADER) {
+    if let Some(count) = out.get_mut(header_len) {
         *count = 1;
     }
     // A slot that stays unsealed is refused by the other side.
-    let _ = sender.protect_rtp(out, MIN_HEADER, down.ssrc, index);
+    let _ = sender.protect_rtp(out, header_len, down.ssrc, index);
+}
+
+/// Longest section name that is told: more needs the two-byte form, which not every client takes.
+const SECTION_NAME: usize = 16;
+
+/// Tells the section that a packet belongs to (RFC 9143 §15). Our first packets overtake the answer that names their source, and a
+/// client that goes by the payload type then may take them for another section's, for good (Firefox does). Always, and not only
+/// until it is known: a packet that is sent again without RTX must be the same.
+#[inline]
+fn push_section(down: &Downstream, block: &mut Block) {
+    let id = down.extensions.id(Extension::Mid);
+    if let Some(id) = id.filter(|_| (1..=SECTION_NAME).contains(&down.mid.len())) {
+        block.push(id, down.mid.as_bytes());
+    }
 }

@@ -36,6 +36,7 @@ mod ring;
 mod room;
 pub mod router;
 mod select;
+mod silent;
 mod slab;
 mod speaker;
 mod subscribe;

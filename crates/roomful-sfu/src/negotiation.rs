@@ -84,6 +84,7 @@ impl Router {
             .ok_or(("not_found", format!("no transport {id}")))?;
         let description = parse(sdp, &Limits::default()).map_err(|e| ("sdp_invalid", e.to_string()))?;
         self.check_remote(key, &description, Some(fresh), now)?;
+        self.note_silent(key);
         let sections: Vec<usize> = (0..description.sections.len()).collect();
         let mut decisions = Vec::with_capacity(sections.len());
         let mut mids = vec![];

@@ -159,6 +159,16 @@ impl Rewriter {
         }
     }
 
+    /// The number and the time of a packet without content, before the first source is entered; `None` after that.
+    pub fn vacant(&mut self) -> Option<(u64, u32)> {
+        if !self.history.is_empty() {
+            return None;
+        }
+        let index = self.highest.map_or(FIRST_INDEX, |h| h + 1);
+        self.highest = Some(index);
+        Some((index, self.last_timestamp))
+    }
+
     /// The source was entered behind the present, which is at `live` in its clock: until then its time is drawn close together, so
     /// that what comes in one burst is shown at once and not at the pace at which it was taken in.
     pub fn hurry(&mut self, entered: u32, live: u32) {

@@ -64,6 +64,8 @@ pub struct Router {
     pub(crate) fresh: Vec<(Key, usize, u64)>,
     /// Subscriptions that want a picture they do not have.
     pub(crate) newcomers: Vec<Key>,
+    /// Subscriptions that nothing was sent of, while their client takes new sections in.
+    pub(crate) silent: Vec<Key>,
     /// Tracks whose wish for a key frame is to be looked at now.
     pub(crate) asking: Vec<Key>,
     /// Tracks whose housekeeping is due: they had packets lately.
@@ -104,6 +106,7 @@ impl Router {
             slow_at: now,
             fresh: vec![],
             newcomers: vec![],
+            silent: vec![],
             asking: vec![],
             busy: vec![],
             origin: now,

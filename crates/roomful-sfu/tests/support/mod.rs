@@ -46,6 +46,8 @@ pub struct Received {
     pub header: RtpHeader,
     pub index: u64,
     pub payload: Vec<u8>,
+    /// The section it says it belongs to.
+    pub section: Option<String>,
     /// Its dependency descriptor.
     pub descriptor: Option<Vec<u8>>,
 }
@@ -418,13 +420,18 @@ impl World {
                         }
                     }
                     let payload = header.payload(&packet[..n]).unwrap().to_vec();
-                    let id = ids().id(Extension::DependencyDescriptor);
-                    let mut extensions = header.extensions(&packet[..n]);
-                    let descriptor = extensions.find(|(i, _)| Some(*i) == id).map(|(_, v)| v.to_vec());
+                    let value = |extension| {
+                        let id = ids().id(extension);
+                        let mut extensions = header.extensions(&packet[..n]);
+                        extensions.find(|(i, _)| Some(*i) == id).map(|(_, v)| v.to_vec())
+                    };
+                    let section = value(Extension::Mid).map(|v| String::from_utf8(v).unwrap());
+                    let descriptor = value(Extension::DependencyDescriptor);
                     client.received.push(Received {
                         header,
                         index,
                         payload,
+                        section,
                         descriptor,
                     });
                 }
