@@ -1,7 +1,7 @@
 """What README.md and docs/ show is run, or read by what will read it: a page cannot promise what does not work.
 
 The word after a block's language says how. `python server`: a whole program that serves. `python asgi`: a module whose `app`
-uvicorn serves. `python client`: a program that talks to a server in dev mode and ends. `python test`: a pytest file.
+uvicorn serves. `python client`: a program that talks to a server in dev mode and ends. `python alone`: one that needs none. `python test`: a pytest file.
 `python hooks`: goes on after `roomful = Roomful(dev=True)`. Lines of `sh` that begin with roomful or make are checked against the
 commands and the Makefile. TOML and YAML are configuration. Blocks of other known languages are shown only.
 """
@@ -57,7 +57,9 @@ def of(*languages: str) -> Any:
 
 
 def test_every_block_says_how_it_is_run() -> None:
-    known = {"python server", "python asgi", "python client", "python test", "python hooks", "sh", "toml", "yaml"}
+    known = {
+        "python server", "python asgi", "python client", "python alone", "python test", "python hooks", "sh", "toml", "yaml",
+    }  # fmt: skip
     assert [block.place for block in blocks() if block.language not in known | SHOWN_ONLY] == []
 
 
@@ -84,6 +86,13 @@ def test_a_client_talks_to_a_server(block: Block, server: Server, tmp_path: Path
     file = tmp_path / "client.py"
     assert "ws://127.0.0.1:7880" in block.text
     file.write_text(block.text.replace("ws://127.0.0.1:7880", server.ws))
+    run([sys.executable, str(file)], tmp_path)
+
+
+@of("python alone")
+def test_a_program_ends_well(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "alone.py"
+    file.write_text(block.text)
     run([sys.executable, str(file)], tmp_path)
 
 

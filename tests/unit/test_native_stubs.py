@@ -11,9 +11,11 @@ from types import ModuleType
 import pytest
 
 import roomful
-from roomful._native import hub, media
+from roomful._native import hub, media, rtc
 
-BOTH = pytest.mark.parametrize(("module", "main"), [(media, media.Engine), (hub, hub.Hub)], ids=["media", "hub"])
+BOTH = pytest.mark.parametrize(
+    ("module", "main"), [(media, media.Engine), (hub, hub.Hub), (rtc, rtc.Peers)], ids=["media", "hub", "rtc"]
+)
 
 
 def tree_of(module: ModuleType) -> ast.Module:

@@ -20,7 +20,7 @@ mod placement;
 pub mod socket;
 mod tcp;
 pub mod turn;
-mod wake;
+pub mod wake;
 mod worker;
 
 pub use config::{Config, EngineError};

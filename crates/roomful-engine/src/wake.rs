@@ -10,6 +10,7 @@ pub struct Wake {
 }
 
 impl Wake {
+    /// A pair of its own.
     pub fn new() -> std::io::Result<Self> {
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;

@@ -4,6 +4,7 @@ mod events;
 mod fields;
 mod hub;
 mod media;
+mod rtc;
 mod turn;
 
 use pyo3::prelude::*;
@@ -52,6 +53,23 @@ mod _native {
             module.add("FOREIGN", roomful_hub::ConnectionId::FOREIGN)?;
             let modules = module.py().import("sys")?.getattr("modules")?;
             modules.set_item("roomful._native.hub", module)
+        }
+    }
+
+    /// `roomful._native.rtc`
+    #[pymodule]
+    mod rtc {
+        use super::*;
+
+        #[pymodule_export]
+        use crate::rtc::{Channel, Peers, RtcError};
+
+        #[pymodule_init]
+        fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+            module.add("COMMANDS", PyTuple::new(module.py(), crate::rtc::NAMES)?)?;
+            module.add("EVENTS", PyTuple::new(module.py(), crate::rtc::events::NAMES)?)?;
+            let modules = module.py().import("sys")?.getattr("modules")?;
+            modules.set_item("roomful._native.rtc", module)
         }
     }
 }

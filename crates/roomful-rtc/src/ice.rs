@@ -1,6 +1,7 @@
 //! Connecting: one ICE agent (RFC 8445) behind our own face. The only file that knows the `is` crate.
 //!
 //! Called by `transport`. Never touches a socket; a server is an ICE-lite agent (RFC 8445 §2.5), `roomful.rtc` a full one.
+use crate::sdp::candidate::CandidateKind;
 use crate::transport::{Path, Protocol};
 use is::stun::{StunMessage, StunPacket};
 use is::{Candidate, IceAgent, IceAgentEvent, IceConnectionState, IceCreds};
@@ -44,6 +45,45 @@ pub enum IceEvent {
     Connected,
 }
 
+/// A candidate of the peer's, as its description or a trickled line tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteCandidate {
+    /// Groups those of one kind, base and server.
+    pub foundation: String,
+    /// Where checks go.
+    pub address: SocketAddr,
+    /// Its place among the peer's (RFC 8445 §5.1.2).
+    pub priority: u32,
+    /// Host, reflexive or relayed.
+    pub kind: CandidateKind,
+}
+
+/// A candidate of ours besides the addresses that an agent begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalCandidate {
+    /// What a STUN server sees of `base`.
+    Reflexive {
+        /// As seen.
+        address: SocketAddr,
+        /// A host address of ours.
+        base: SocketAddr,
+    },
+    /// Lent by a TURN server; packets that come to it and leave from it have it as their local address.
+    Relayed {
+        /// Lent.
+        address: SocketAddr,
+        /// The host address that the server is asked from.
+        base: SocketAddr,
+    },
+}
+
+/// A full agent's time between two checks (Ta, RFC 8445 §14.2: at least 5 ms). Local calls come up in two or three of them.
+const PACE: Duration = Duration::from_millis(10);
+/// First repetition of a check of a full agent (RFC 8445 §14.3 asks for 500 ms where many streams share a path; there is one here).
+const FIRST_REPEAT: Duration = Duration::from_millis(250);
+/// Candidates of the peer's that are taken between two restarts.
+const MAX_CANDIDATES: usize = 64;
+
 /// Addresses of one peer between two restarts. `is` keeps each for good; who holds the password could send from every port there is.
 const MAX_REMOTES: usize = 64;
 
@@ -54,6 +94,8 @@ pub struct Ice {
     remotes: Vec<(SocketAddr, Protocol)>,
     locals: Vec<(SocketAddr, Protocol)>,
     lite: bool,
+    /// How many candidates of the peer's were taken.
+    told: usize,
 }
 
 /// The local fragment that a STUN binding request is addressed to, for finding its transport (RFC 8445 §7.3).
@@ -91,6 +133,10 @@ impl Ice {
         let mut agent = IceAgent::with_hmac(creds(local), &HMAC);
         agent.set_ice_lite(lite);
         agent.set_controlling(controlling);
+        if !lite {
+            agent.set_timing_advance(PACE);
+            agent.set_initial_stun_rto(FIRST_REPEAT);
+        }
         for (address, protocol) in addresses {
             if let Ok(candidate) = host(*address, *protocol) {
                 agent.add_local_candidate(candidate);
@@ -101,6 +147,7 @@ impl Ice {
             remotes: vec![],
             locals: addresses.to_vec(),
             lite,
+            told: 0,
         }
     }
 
@@ -130,10 +177,53 @@ impl Ice {
         }
     }
 
+    /// As [`add_remote_candidate`](Self::add_remote_candidate), with all that is known of it.
+    pub fn add_remote(&mut self, candidate: &RemoteCandidate) {
+        if self.lite || self.told >= MAX_CANDIDATES {
+            return;
+        }
+        self.told += 1;
+        let kind = match candidate.kind {
+            CandidateKind::Host => is::CandidateKind::Host,
+            CandidateKind::ServerReflexive => is::CandidateKind::ServerReflexive,
+            CandidateKind::PeerReflexive => is::CandidateKind::PeerReflexive,
+            CandidateKind::Relay => is::CandidateKind::Relayed,
+        };
+        let foundation = candidate.foundation.clone();
+        self.agent.add_remote_candidate(Candidate::from_parts(
+            foundation,
+            1,
+            is::Protocol::Udp,
+            candidate.priority,
+            candidate.address,
+            kind,
+            None,
+            None,
+            None,
+        ));
+    }
+
+    /// A candidate of ours that was found later. UDP.
+    pub fn add_local(&mut self, candidate: LocalCandidate) {
+        let (made, address) = match candidate {
+            LocalCandidate::Reflexive { address, base } => {
+                (Candidate::server_reflexive(address, base, "udp"), None)
+            }
+            LocalCandidate::Relayed { address, base } => {
+                (Candidate::relayed(address, base, "udp"), Some(address))
+            }
+        };
+        if let Ok(made) = made {
+            self.agent.add_local_candidate(made);
+            self.locals.extend(address.map(|a| (a, Protocol::Udp)));
+        }
+    }
+
     /// New credentials on both sides (RFC 8445 §9); addresses stay.
     pub fn restart(&mut self, local: &Credentials, remote: Option<&Credentials>) {
         self.agent.ice_restart(creds(local), true);
         self.remotes.clear();
+        self.told = 0;
         if let Some(remote) = remote {
             self.agent.set_remote_credentials(creds(remote));
         }

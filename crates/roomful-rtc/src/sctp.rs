@@ -77,15 +77,18 @@ pub struct Sctp {
     alone: HashSet<ChannelId>,
     /// Channels that may have messages from before they were read again.
     again: Vec<ChannelId>,
+    /// Channels that send in order until the peer acknowledged them.
+    unacknowledged: HashSet<ChannelId>,
+    window: u32,
     client: bool,
 }
 
-fn transport_config() -> Arc<TransportConfig> {
+fn transport_config(window: u32) -> Arc<TransportConfig> {
     Arc::new(
         TransportConfig::default()
             .with_max_init_retransmits(None)
             .with_max_data_retransmits(None)
-            .with_max_receive_buffer_size(RECEIVE_WINDOW)
+            .with_max_receive_buffer_size(window)
             .with_rto_min_ms(200)
             .with_rto_max_ms(1000)
             .with_max_send_message_size(MAX_MESSAGE)
@@ -96,10 +99,15 @@ fn transport_config() -> Arc<TransportConfig> {
 impl Sctp {
     /// Waits for the peer's INIT; `client` (the DTLS client) sends it with [`connect`](Self::connect).
     pub fn new(client: bool) -> Self {
+        Self::with_window(client, RECEIVE_WINDOW)
+    }
+
+    /// `window`: what the peer may send that is not read yet, in bytes.
+    pub fn with_window(client: bool, window: u32) -> Self {
         let mut endpoint = EndpointConfig::default();
         endpoint.max_payload_size(MAX_PAYLOAD);
         let mut server = ServerConfig::default();
-        server.transport = transport_config();
+        server.transport = transport_config(window);
         Self {
             endpoint: Endpoint::new(Arc::new(endpoint), Some(Arc::new(server))),
             handle: AssociationHandle(0),
@@ -109,6 +117,8 @@ impl Sctp {
             channels: HashMap::new(),
             alone: HashSet::new(),
             again: vec![],
+            unacknowledged: HashSet::new(),
+            window,
             client,
         }
     }
@@ -119,7 +129,7 @@ impl Sctp {
             return;
         }
         let mut config = ClientConfig::default();
-        config.transport = transport_config();
+        config.transport = transport_config(self.window);
         if let Ok((handle, association)) = self.endpoint.connect(config, self.fake) {
             self.handle = handle;
             self.association = Some(Box::new(association));
@@ -168,10 +178,50 @@ impl Sctp {
             .find(|id| !self.channels.contains_key(id))?;
         let association = self.association.as_mut()?;
         let mut stream = association.open_stream(id, Ppi::Binary).ok()?;
-        set_reliability(&mut stream, &options);
+        // RFC 8832 §6: the OPEN is reliable, and all that is sent before its acknowledgement is in order.
+        let (kind, ordered) = (ReliabilityType::Reliable, false);
+        let _ = stream.set_reliability_params(ordered, kind, 0);
         stream.write_with_ppi(&options.write(), Ppi::Dcep).ok()?;
+        if options.ordered {
+            set_reliability(&mut stream, &options);
+        } else {
+            let in_order = ChannelOptions {
+                ordered: true,
+                ..options.clone()
+            };
+            set_reliability(&mut stream, &in_order);
+            self.unacknowledged.insert(id);
+        }
         self.channels.insert(id, options);
         Some(id)
+    }
+
+    /// Opens a channel that both sides agreed on by other means (W3C `negotiated`): nothing is said on the wire.
+    pub fn open_as(&mut self, id: ChannelId, options: ChannelOptions) -> bool {
+        if self.channels.len() >= MAX_CHANNELS || self.channels.contains_key(&id) {
+            return false;
+        }
+        let Some(association) = self.association.as_mut() else {
+            return false;
+        };
+        // The peer's first message may have made the stream.
+        if association.stream(id).is_err() && association.open_stream(id, Ppi::Binary).is_err() {
+            return false;
+        }
+        if let Ok(mut stream) = association.stream(id) {
+            set_reliability(&mut stream, &options);
+        }
+        self.channels.insert(id, options);
+        self.again.push(id);
+        true
+    }
+
+    /// Closes a channel once what was sent on it has arrived (RFC 8831 §6.7); [`SctpEvent::Closed`] tells when the peer agreed.
+    pub fn close(&mut self, channel: ChannelId) {
+        if let Some(mut stream) = self.association.as_mut().and_then(|a| a.stream(channel).ok()) {
+            // Fails only for an association that is gone, whose end is told anyway.
+            let _ = stream.close();
+        }
     }
 
     /// Reads a channel, or leaves what comes on it in the receive window, which is the association's: once it is full, nothing
@@ -223,17 +273,26 @@ impl Sctp {
             }
         }
         for id in std::mem::take(&mut self.again) {
-            read(association, id, &mut self.channels, &mut events);
+            if !self.alone.contains(&id) {
+                let unacknowledged = &mut self.unacknowledged;
+                read(association, id, &mut self.channels, unacknowledged, &mut events);
+            }
         }
         while let Some(event) = association.poll() {
             match event {
                 Event::Connected => events.push(SctpEvent::Connected),
-                Event::HandshakeFailed { .. } | Event::AssociationLost { .. } => events.push(SctpEvent::Lost),
+                Event::HandshakeFailed { .. } | Event::AssociationLost { .. } => {
+                    let channels = std::mem::take(&mut self.channels);
+                    events.extend(channels.into_keys().map(SctpEvent::Closed));
+                    events.push(SctpEvent::Lost);
+                }
                 Event::Stream(StreamEvent::Readable { id }) if !self.alone.contains(&id) => {
-                    read(association, id, &mut self.channels, &mut events);
+                    let unacknowledged = &mut self.unacknowledged;
+                    read(association, id, &mut self.channels, unacknowledged, &mut events);
                 }
                 Event::Stream(StreamEvent::Finished { id }) if self.channels.remove(&id).is_some() => {
                     self.alone.remove(&id);
+                    self.unacknowledged.remove(&id);
                     events.push(SctpEvent::Closed(id));
                 }
                 _ => {}
@@ -271,6 +330,7 @@ fn read(
     association: &mut Association,
     id: ChannelId,
     channels: &mut HashMap<ChannelId, ChannelOptions>,
+    unacknowledged: &mut HashSet<ChannelId>,
     events: &mut Vec<SctpEvent>,
 ) {
     let Ok(mut stream) = association.stream(id) else {
@@ -284,7 +344,7 @@ fn read(
         data.truncate(length);
         match chunks.ppi {
             Ppi::Dcep => match ChannelOptions::parse(&data) {
-                Some(options) if channels.len() < MAX_CHANNELS => {
+                Some(options) if channels.len() < MAX_CHANNELS && !channels.contains_key(&id) => {
                     set_reliability(&mut stream, &options);
                     if stream.write_with_ppi(&ACK, Ppi::Dcep).is_ok() {
                         channels.insert(id, options.clone());
@@ -294,6 +354,9 @@ fn read(
                 Some(_) => {}
                 None if data == ACK => {
                     if let Some(options) = channels.get(&id) {
+                        if unacknowledged.remove(&id) {
+                            set_reliability(&mut stream, options);
+                        }
                         events.push(SctpEvent::Opened(id, options.clone()));
                     }
                 }

@@ -4,7 +4,7 @@
 //! here: the router opens and seals them with [`Transport::receiver`] and [`Transport::sender`].
 use crate::dcep::ChannelOptions;
 use crate::dtls::{Dtls, DtlsError, DtlsEvent, DtlsIdentity};
-use crate::ice::{Credentials, Ice, IceEvent};
+use crate::ice::{Credentials, Ice, IceEvent, LocalCandidate, RemoteCandidate};
 use crate::sctp::{ChannelId, Sctp, SctpEvent, SendError};
 use crate::srtp::{SrtpReceiver, SrtpSender};
 use std::collections::VecDeque;
@@ -73,6 +73,8 @@ pub enum TransportEvent {
     ChannelClosed(ChannelId),
     /// SCTP is up: channels may be opened.
     DataReady,
+    /// SCTP is gone, and all channels with it.
+    DataLost,
     /// The peer closed it.
     Closed,
     /// It is over.
@@ -90,6 +92,8 @@ pub struct Transport {
     dtls: Dtls,
     sctp: Sctp,
     active: bool,
+    /// Of SCTP, when it is not the usual one.
+    window: Option<u32>,
     /// DTLS began: its roles stand.
     begun: bool,
     // A transport that is not up yet, or never will be, holds none.
@@ -125,6 +129,7 @@ impl Transport {
             dtls: Dtls::new(config.identity, config.active, now),
             sctp: Sctp::new(config.active),
             active: config.active,
+            window: None,
             begun: false,
             sender: None,
             receiver: None,
@@ -159,7 +164,17 @@ impl Transport {
         if !self.active && !self.begun {
             self.active = true;
             self.dtls.set_active(now);
-            self.sctp = Sctp::new(true);
+            self.sctp = self
+                .window
+                .map_or_else(|| Sctp::new(true), |window| Sctp::with_window(true, window));
+        }
+    }
+
+    /// What the peer may send on its data channels that is not read yet, in bytes; before anything came or went.
+    pub fn set_receive_window(&mut self, bytes: u32) {
+        if !self.begun {
+            self.window = Some(bytes);
+            self.sctp = Sctp::with_window(self.active, bytes);
         }
     }
 
@@ -171,6 +186,20 @@ impl Transport {
     /// A candidate of the peer's; ignored by a lite agent.
     pub fn add_remote_candidate(&mut self, address: SocketAddr, protocol: Protocol, now: Instant) {
         self.ice.add_remote_candidate(address, protocol);
+        self.ice.handle_timeout(now);
+        self.drive(now);
+    }
+
+    /// As [`add_remote_candidate`](Self::add_remote_candidate), with all that is known of it.
+    pub fn add_remote(&mut self, candidate: &RemoteCandidate, now: Instant) {
+        self.ice.add_remote(candidate);
+        self.ice.handle_timeout(now);
+        self.drive(now);
+    }
+
+    /// A candidate of ours that was found since.
+    pub fn add_local(&mut self, candidate: LocalCandidate, now: Instant) {
+        self.ice.add_local(candidate);
         self.ice.handle_timeout(now);
         self.drive(now);
     }
@@ -212,6 +241,13 @@ impl Transport {
 
     /// A DTLS record from a proven path.
     pub fn handle_dtls(&mut self, packet: &[u8], now: Instant) {
+        self.take_dtls(packet, now);
+        self.drive(now);
+    }
+
+    /// As [`handle_dtls`](Self::handle_dtls), but what it leads to comes with the next [`flush_data`](Self::flush_data): one answer to
+    /// a batch of records.
+    pub fn take_dtls(&mut self, packet: &[u8], now: Instant) {
         if self.ended {
             return;
         }
@@ -233,7 +269,6 @@ impl Transport {
             self.greeted = Some(now);
         }
         self.on_dtls(events, now);
-        self.drive(now);
     }
 
     /// A first measure of the round trip, from the handshake: the peer's computing is in it. `None` when we began it.
@@ -350,6 +385,19 @@ impl Transport {
         id
     }
 
+    /// Opens a channel that both sides agreed on by other means; false until SCTP is up, or when the number is taken.
+    pub fn open_channel_as(&mut self, id: ChannelId, options: ChannelOptions, now: Instant) -> bool {
+        let opened = self.sctp.open_as(id, options);
+        self.drive(now);
+        opened
+    }
+
+    /// Closes a channel once what was sent on it has arrived; [`TransportEvent::ChannelClosed`] tells when that is.
+    pub fn close_channel(&mut self, id: ChannelId, now: Instant) {
+        self.sctp.close(id);
+        self.drive(now);
+    }
+
     /// Queues a message; it leaves with [`flush_data`](Self::flush_data), so that many share packets.
     pub fn send_data(&mut self, channel: ChannelId, binary: bool, data: &[u8]) -> Result<(), SendError> {
         self.sctp.send(channel, binary, data)
@@ -460,7 +508,7 @@ impl Transport {
                     data,
                 },
                 SctpEvent::Closed(id) => TransportEvent::ChannelClosed(id),
-                SctpEvent::Lost => continue,
+                SctpEvent::Lost => TransportEvent::DataLost,
             });
         }
         let Some(path) = self.send_path() else { return };

@@ -671,7 +671,7 @@ impl Router {
                 let event = state(TransportState::Closed, String::new());
                 self.tell(event);
             }
-            TransportEvent::PathChanged(_) => {}
+            TransportEvent::PathChanged(_) | TransportEvent::DataLost => {}
             TransportEvent::DataReady => self.on_data_ready(key, now),
             TransportEvent::ChannelOpened(channel, options) => self.on_channel(key, channel, &options),
             TransportEvent::ChannelClosed(channel) => self.on_channel_closed(key, channel),

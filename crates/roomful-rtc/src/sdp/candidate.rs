@@ -81,6 +81,10 @@ pub struct CandidateError {
 const MAX_LENGTH: usize = 1024;
 /// Type preference of UDP host candidates (RFC 8445 §5.1.2.2).
 const UDP_HOST: u32 = 126;
+/// Of what a STUN server sees.
+const REFLEXIVE: u32 = 100;
+/// Of relayed ones.
+const RELAY: u32 = 0;
 /// And of TCP ones, below all UDP (RFC 6544 §4.2).
 const TCP_HOST: u32 = 90;
 /// Direction preference of passive host candidates (RFC 6544 §4.2).
@@ -103,6 +107,22 @@ pub fn host(protocol: Protocol, address: SocketAddr, preference: u16) -> String 
         "candidate:{foundation} 1 {word} {priority} {ip} {port} typ host{tail}"
     );
     out
+}
+
+/// Value of `a=candidate` for a UDP address that a server told us of: reflexive or relayed. The related address is withheld, as
+/// browsers do (RFC 8839 §5.1).
+pub fn found(kind: CandidateKind, address: SocketAddr, preference: u16) -> String {
+    let (preferred, word) = match kind {
+        CandidateKind::Relay => (RELAY, "relay"),
+        CandidateKind::ServerReflexive | CandidateKind::PeerReflexive | CandidateKind::Host => {
+            (REFLEXIVE, "srflx")
+        }
+    };
+    let (ip, port) = (address.ip(), address.port());
+    let priority = (preferred << 24) | (u32::from(preference) << 8) | 255;
+    let foundation = foundation(Protocol::Udp, ip) ^ preferred;
+    let related = if ip.is_ipv4() { "0.0.0.0" } else { "::" };
+    format!("candidate:{foundation} 1 udp {priority} {ip} {port} typ {word} raddr {related} rport 0")
 }
 
 /// Priority of a host candidate for component 1 (RFC 8445 §5.1.2.1, RFC 6544 §4.2).

@@ -40,13 +40,26 @@ pub enum OfferedSection {
         /// The rest.
         media: OfferedMedia,
     },
+    /// Refused or stopped: keeps its place, port 0.
+    Stopped {
+        /// Its name.
+        mid: String,
+        /// What it was.
+        kind: Kind,
+        /// As it stood in the `m=` line.
+        proto: String,
+        /// As they stood there.
+        formats: String,
+    },
 }
 
 impl OfferedSection {
     /// Its name.
     pub fn mid(&self) -> &str {
         match self {
-            OfferedSection::Data { mid, .. } | OfferedSection::Media { mid, .. } => mid,
+            OfferedSection::Data { mid, .. }
+            | OfferedSection::Media { mid, .. }
+            | OfferedSection::Stopped { mid, .. } => mid,
         }
     }
 
@@ -55,6 +68,7 @@ impl OfferedSection {
         match self {
             OfferedSection::Data { .. } => Kind::Application,
             OfferedSection::Media { media, .. } => media.kind,
+            OfferedSection::Stopped { kind, .. } => *kind,
         }
     }
 }
@@ -85,6 +99,7 @@ fn draft(section: &OfferedSection) -> Draft<'_> {
             },
         ),
         OfferedSection::Media { media, .. } => ("UDP/TLS/RTP/SAVPF", Body::Media(media_body(media))),
+        OfferedSection::Stopped { proto, formats, .. } => (proto.as_str(), Body::Rejected { formats }),
     };
     Draft {
         media: section.kind().as_str(),
