@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import postgres as pg
 import pytest
+import pytest_asyncio
 
 from roomful.storage.database import Database, file_url, open_database
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Async fixtures live in the session's loop (pyproject.toml), so that tests can share a browser; their tests run there, too."""
+    for item in items:
+        if not isinstance(item, pytest.Function) or not pytest_asyncio.is_async_test(item):
+            continue
+        functions = [one.func for definitions in item._fixtureinfo.name2fixturedefs.values() for one in definitions]
+        if any(inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) for one in functions):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session")

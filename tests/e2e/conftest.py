@@ -22,8 +22,11 @@ from clients import Connect, token
 from firefox import firefox
 from livekit import api, rtc
 from people import Person
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Playwright, async_playwright, expect
 from sdk_page import SdkPerson, open_page
+
+# Five seconds, Playwright's own, are too few for a busy machine.
+expect.set_options(timeout=30_000)
 
 CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -116,14 +119,42 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert "panicked" not in text and "Traceback" not in text, text[-6000:]
 
 
+@pytest_asyncio.fixture(scope="session")
+async def playwright() -> AsyncIterator[Playwright]:
+    async with async_playwright() as running:
+        yield running
+
+
+@dataclass
+class Launched:
+    """The browser that tests share; another one when it has crashed, which failed the test that it crashed in."""
+
+    playwright: Playwright
+    browser: Browser | None = None
+
+    async def get(self) -> Browser:
+        if self.browser is None or not self.browser.is_connected():
+            binary = shutil.which("chromium")
+            assert binary, "Debian's chromium is not installed: make test installs it"
+            self.browser = await self.playwright.chromium.launch(executable_path=binary, args=CHROMIUM_FLAGS)
+        return self.browser
+
+
+@pytest_asyncio.fixture(scope="session")
+async def launched(playwright: Playwright) -> AsyncIterator[Launched]:
+    one = Launched(playwright)
+    yield one
+    if one.browser is not None:
+        await one.browser.close()
+
+
 @pytest_asyncio.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    binary = shutil.which("chromium")
-    assert binary, "Debian's chromium is not installed: make test installs it"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=binary, args=CHROMIUM_FLAGS)
-        yield browser
-        await browser.close()
+async def chromium(launched: Launched) -> AsyncIterator[Browser]:
+    """Chromium without a profile in it: starting one for each test costs more than the tests themselves."""
+    browser = await launched.get()
+    yield browser
+    for context in browser.contexts:
+        await context.close()
 
 
 Enter = Callable[..., Awaitable[Person]]

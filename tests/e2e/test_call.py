@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from conftest import Enter, own_address
 from people import Person, everyone_sees_everyone, until
@@ -86,9 +84,14 @@ async def test_a_screen_is_shared(enter: Enter) -> None:
     await until("Ada sees Bob's screen", shared)
 
 
-async def cut_signal(person: Person) -> None:
-    """The signal connection drops as a network would drop it; the client is not told why."""
-    await person.page.evaluate("(window.__roomful.room.engine.client.ws?.close(), true)")
+WATCH_TRANSPORT = """(() => {
+  const room = window.__roomful.room;
+  window.transport = () => { const one = room.engine.pcManager.publisher; return one._pc ?? one.pc; };
+  window.moved = []; window.came_back = false;
+  window.transport_before = transport();
+  transport().addEventListener('connectionstatechange', () => moved.push(transport_before.connectionState));
+  room.on('reconnected', () => { window.came_back = true; });
+})()"""
 
 
 async def test_a_cut_signal_connection_leaves_no_gap_in_media(enter: Enter) -> None:
@@ -99,18 +102,21 @@ async def test_a_cut_signal_connection_leaves_no_gap_in_media(enter: Enter) -> N
         return await ada.sees("Bob", more_than=120)
 
     await until("the picture has settled", settled, 30)
+    await ada.page.evaluate(WATCH_TRANSPORT)
     before = (await ada.received())["Bob"]["camera"]
     await ada.page.evaluate("window.__roomful.room.simulateScenario('signal-reconnect').then(() => true)")
-    await asyncio.sleep(3)
 
-    async def connected() -> bool:
-        return await ada.state() == "connected"
+    async def came_back() -> bool:
+        return await ada.page.evaluate("window.came_back") and await ada.state() == "connected"
 
-    await until("Ada is connected again", connected)
-    after = (await ada.received())["Bob"]["camera"]
-    assert after["frames"] > before["frames"] + 30, (before, after)
-    # A busy machine drops frames now and then, which counts as a short freeze; a gap would be seconds.
-    assert after["freezeTime"] - before["freezeTime"] < 1.0, (before, after)
+    await until("Ada is connected again", came_back)
+
+    async def goes_on() -> bool:
+        return await ada.sees("Bob", more_than=before["frames"] + 30)
+
+    await until("Ada goes on seeing Bob", goes_on)
+    assert await ada.page.evaluate("window.moved") == [], "media's way stays as it is"
+    assert await ada.page.evaluate("transport() === window.transport_before")
     await everyone_sees_everyone([ada, bob])
     rejoined = await bob.page.evaluate("window.__roomful.room.remoteParticipants.size")
     assert rejoined == 1
@@ -122,8 +128,10 @@ async def test_a_cut_signal_connection_leaves_no_gap_in_media(enter: Enter) -> N
 async def test_every_reconnect_the_client_can_try_ends_connected(enter: Enter, scenario: str) -> None:
     ada, bob = [await enter(name, f"again-{scenario}") for name in ("Ada", "Bob")]
     await everyone_sees_everyone([ada, bob])
+    await ada.page.evaluate(
+        "(window.came_back = false, window.__roomful.room.on('reconnected', () => { window.came_back = true; }), true)"
+    )
     await ada.page.evaluate(f"(window.__roomful.room.simulateScenario('{scenario}'), true)")
-    await asyncio.sleep(2)
     if scenario == "server-leave":
 
         async def out() -> bool:
@@ -133,7 +141,7 @@ async def test_every_reconnect_the_client_can_try_ends_connected(enter: Enter, s
         return
 
     async def connected() -> bool:
-        return await ada.state() == "connected"
+        return await ada.page.evaluate("window.came_back") and await ada.state() == "connected"
 
     await until("Ada is connected again", connected, 30)
     for one, other in ((ada, "Bob"), (bob, "Ada")):

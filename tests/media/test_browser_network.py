@@ -101,5 +101,8 @@ async def test_a_call_on_either_kind_of_sockets(tmp_path: Path, portable: bool) 
     with pair() as between, serving(between, tmp_path, *flags) as server:
         async with browsers(between, tmp_path) as pages:
             await talk(pages, "udp", between.address)
-            used = calls(server.pid, tmp_path)
+            used: set[str] = set()
+            for _ in range(10):  # a busy machine may not have attached in time
+                if len(used) < 2:
+                    used |= calls(server.pid, tmp_path)
             assert used == ({"sendto", "recvfrom"} if portable else {"sendmmsg", "recvmmsg"})
