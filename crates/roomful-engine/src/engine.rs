@@ -6,7 +6,7 @@ use crate::placement::Placement;
 use crate::socket::Socket;
 use crate::tcp::Tcp;
 use crate::wake::Wake;
-use crate::worker::Worker;
+use crate::worker::{Ready, Worker};
 use roomful_rtc::dtls::DtlsIdentity;
 use roomful_rtc::sdp::candidate;
 use roomful_rtc::transport::Protocol;
@@ -86,6 +86,7 @@ impl Engine {
                 wake: wake.clone(),
                 outbox: outbox.clone(),
                 stop: stop.clone(),
+                ready: Ready::default(),
             };
             workers.push((worker, orders, waiting, wake));
         }

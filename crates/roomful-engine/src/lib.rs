@@ -16,6 +16,7 @@ pub mod addresses;
 mod config;
 mod engine;
 mod outbox;
+mod outgoing;
 mod placement;
 pub mod socket;
 mod tcp;

@@ -101,6 +101,8 @@ pub struct Connection {
     pub reports_at: Instant,
     /// Data waits to be sent.
     pub data_waiting: bool,
+    /// It is in the router's list of those that have something to say.
+    pub listed: bool,
     /// RTCP to send, not yet sealed.
     pub rtcp: Vec<u8>,
     /// Loss towards and from this peer, 0.0–1.0, smoothed.
@@ -152,6 +154,7 @@ impl Connection {
             timer: None,
             reports_at: now,
             data_waiting: false,
+            listed: false,
             rtcp: vec![],
             loss: 0.0,
             bwe: Estimator::new(now),

@@ -1,7 +1,7 @@
 //! RTCP both ways, and the housekeeping that sends it: NACK, key frame requests, reports, transport-wide feedback, demand,
 //! speakers, quality.
 use crate::command::Id;
-use crate::connection::Source;
+use crate::connection::{Connection, Source};
 use crate::egress::Egress;
 use crate::event::{Event, Level, Quality};
 use crate::router::Router;
@@ -66,6 +66,9 @@ impl Router {
                 let bwe = &mut connection.bwe;
                 twcc::read(packet, |number, arrival| bwe.on_status(number, arrival));
                 bwe.on_feedback(connection.round_trip, now);
+                if bwe.estimate_bps().is_some() {
+                    list(&mut self.talking, key, connection);
+                }
             }
             Feedback::Remb { bitrate_bps } => {
                 if let Some(connection) = self.connections.get_mut(key) {
@@ -118,6 +121,7 @@ impl Router {
             let Some(connection) = self.connections.get_mut(connection_key) else {
                 continue;
             };
+            list(&mut self.talking, connection_key, connection);
             write::sender_report(&mut connection.rtcp, &ours);
             connection.on_clock(ours.ntp);
             write::cname(&mut connection.rtcp, down.ssrc, owner.as_deref().unwrap_or(""));
@@ -140,15 +144,15 @@ impl Router {
 
     /// Every 20 ms while packets flow.
     pub(crate) fn housekeeping(&mut self, now: Instant, egress: &mut impl Egress) {
-        for (down, sequence) in std::mem::take(self.repairs()) {
-            self.retransmit(down, sequence, now, egress);
-        }
         let mut sequences = std::mem::take(&mut self.scratch_sequences);
         for at in 0..self.busy.len() {
             let Some(track) = self.busy.get(at).and_then(|key| self.tracks.get_mut(*key)) else {
                 continue;
             };
-            let Some(connection) = track.connection.and_then(|c| self.connections.get_mut(c)) else {
+            let Some(connection_key) = track.connection else {
+                continue;
+            };
+            let Some(connection) = self.connections.get_mut(connection_key) else {
                 continue;
             };
             for stream in track.streams.iter_mut() {
@@ -163,12 +167,30 @@ impl Router {
             for ssrc in track.key_requests(now) {
                 write::pli(&mut connection.rtcp, OUR_SSRC, ssrc);
             }
+            if !connection.rtcp.is_empty() {
+                list(&mut self.talking, connection_key, connection);
+            }
         }
         self.scratch_sequences = sequences;
-        for key in self.connections.keys() {
-            self.report(key, now, egress);
-            self.pad(key, now, egress);
-        }
+        let mut talking = std::mem::take(&mut self.talking);
+        talking.retain(|key| {
+            self.report(*key, now, egress);
+            self.pad(*key, now, egress);
+            self.goes_on(*key, now)
+        });
+        // Nothing above lists anybody.
+        self.talking = talking;
+    }
+
+    /// Whether a connection stays in the list: until the report about its last packets, and while padding may be due.
+    fn goes_on(&mut self, key: Key, now: Instant) -> bool {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return false;
+        };
+        let reported = connection.reports_at == now + REPORT_EVERY;
+        connection.listed =
+            (!connection.inbound.is_empty() && !reported) || connection.bwe.estimate_bps().is_some();
+        connection.listed
     }
 
     /// Feedback and reports of one connection, sealed and sent.
@@ -358,6 +380,14 @@ impl Router {
                 score,
             });
         }
+    }
+}
+
+/// Puts a connection on the list of those that have something to say, once.
+#[inline]
+pub(crate) fn list(talking: &mut Vec<Key>, key: Key, connection: &mut Connection) {
+    if !std::mem::replace(&mut connection.listed, true) {
+        talking.push(key);
     }
 }
 

@@ -19,6 +19,16 @@ use roomful_rtc::transport::Path;
 use std::time::Instant;
 
 impl Router {
+    /// Connections that have something to say: what housekeeping looks at.
+    pub fn talking(&self) -> usize {
+        self.talking.len()
+    }
+
+    /// Whether media flows, by what came lately.
+    pub fn is_busy(&self) -> bool {
+        !self.busy.is_empty()
+    }
+
     /// Whether media waits for [`flush`](Self::flush).
     pub fn has_media(&self) -> bool {
         !self.fresh.is_empty()
@@ -32,6 +42,11 @@ impl Router {
         self.flush_data(now, egress);
         // Before what is new: a client shall know its old sections' sources by then.
         self.tell_silent(egress);
+        let mut repairs = std::mem::take(self.repairs());
+        for (down, sequence) in repairs.drain(..) {
+            self.retransmit(down, sequence, now, egress);
+        }
+        *self.repairs() = repairs;
         let mut first_packets: Vec<Key> = vec![];
         if !self.fresh.is_empty() {
             self.forward(now, egress, &mut first_packets);
@@ -39,6 +54,7 @@ impl Router {
         // After what is fresh: whoever begins out of the ring gets that, too.
         self.begin_newcomers(now, egress, &mut first_packets);
         self.tell_subscribed(&first_packets);
+        self.keep_ticking(now);
     }
 
     fn forward(&mut self, now: Instant, egress: &mut impl Egress, first_packets: &mut Vec<Key>) {
@@ -50,15 +66,16 @@ impl Router {
             let Some(&(track_key, stream_at, _)) = run.first() else {
                 continue;
             };
-            let Some(track) = self.tracks.get(track_key) else {
+            let Some(track) = self.tracks.get_mut(track_key).filter(|track| !track.muted) else {
                 continue;
             };
-            let Some(stream) = track.streams.get(stream_at) else {
+            let Some(stream) = track.streams.get_mut(stream_at) else {
                 continue;
             };
-            if track.muted {
-                continue;
+            if stream.codec.is_video() {
+                stream.ring.even(run.iter().map(|(_, _, index)| *index));
             }
+            let stream = &*stream;
             for down_key in &track.subscribers {
                 let Some(down) = self.downs.get_mut(*down_key) else {
                     continue;
@@ -320,7 +337,12 @@ fn write_packet(
         None => (names.payload_type, down.ssrc, index, 0),
     };
     let header_len = MIN_HEADER + block.bytes().len();
-    let total = header_len + prefix + payload.len() + sender.overhead();
+    let filling = if rtx.is_none() {
+        usize::from(slot.filling())
+    } else {
+        0
+    };
+    let total = header_len + prefix + payload.len() + filling + sender.overhead();
     let timestamp = rewriter.timestamp(slot.timestamp);
     let out = egress.slot(path, total);
     let header = NewHeader {
@@ -345,6 +367,9 @@ fn write_packet(
             rewriter.vp8(body, &numbers);
         }
     }
+    if filling > 0 {
+        fill(out, body_at + payload.len(), filling);
+    }
     if sender.protect_rtp(out, header_len, ssrc, out_index).is_err() {
         return false;
     }
@@ -358,6 +383,18 @@ fn write_packet(
         down.octets = down.octets.wrapping_add(payload.len() as u32);
     }
     true
+}
+
+/// Writes `count` (1–255) bytes of padding at `at`: the last of them counts, and a bit of the header tells (RFC 3550 §5.1).
+#[inline]
+fn fill(out: &mut [u8], at: usize, count: usize) {
+    if let [first, ..] = out {
+        *first |= 0x20;
+    }
+    if let Some([zeros @ .., last]) = out.get_mut(at..at + count) {
+        zeros.fill(0);
+        *last = count as u8;
+    }
 }
 
 /// Longest padding of a packet: its length stands in its last byte (RFC 3550 §5.1).
@@ -400,15 +437,7 @@ pub(crate) fn write_probe(
     if header.write(&block, out).is_none() {
         return 0;
     }
-    if let [first, ..] = out {
-        *first |= 0x20;
-    }
-    if let Some(padding) = out.get_mut(header_len..header_len + PADDING) {
-        padding.fill(0);
-        if let Some(last) = padding.last_mut() {
-            *last = PADDING as u8;
-        }
-    }
+    fill(out, header_len, PADDING);
     if sender
         .protect_rtp(out, header_len, down.rtx_ssrc, down.rtx_index)
         .is_err()
@@ -479,12 +508,7 @@ pub(crate) fn write_empty(
         ssrc: down.ssrc,
     };
     header.write(&block, out);
-    if let [first, ..] = out {
-        *first |= 0x20;
-    }
-    if let Some(count) = out.get_mut(header_len) {
-        *count = 1;
-    }
+    fill(out, header_len, 1);
     // A slot that stays unsealed is refused by the other side.
     let _ = sender.protect_rtp(out, header_len, down.ssrc, index);
 }

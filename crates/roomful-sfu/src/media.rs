@@ -1,6 +1,7 @@
 //! Media coming in: opened, recognised, kept once in its stream's ring, and marked for this tick's forwarding.
 use crate::connection::{Source, MAX_SOURCES};
 use crate::event::Event;
+use crate::feedback::list;
 use crate::ring::PASSED;
 use crate::router::Router;
 use crate::slab::Key;
@@ -22,6 +23,7 @@ impl Router {
             return;
         };
         connection.transport.heard(now);
+        list(&mut self.talking, key, connection);
         let Some(plain) = packet.get(..length) else { return };
         if let Some(id) = connection.extensions.id(Extension::TransportCc) {
             let found = header.extensions(plain).find(|(i, _)| *i == id);

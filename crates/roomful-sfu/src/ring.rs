@@ -23,6 +23,8 @@ pub struct Slot {
     pub red: bool,
     /// Without padding and RTX header.
     pub payload: Vec<u8>,
+    /// Bytes of padding it is sent with, once that was decided: what goes out under one number is always the same.
+    filling: Option<u8>,
     /// Extensions that travel on: kind, length, value, one behind the other.
     passed: Vec<u8>,
 }
@@ -44,6 +46,12 @@ pub struct Retold {
     /// Targets that are being sent, when that is less than what the publisher sends.
     pub mask: Option<u32>,
 }
+
+/// Bytes of a transport-wide number and a section's name in an extension block.
+const NAMED: usize = 5;
+/// Most padding that makes packets equal. Encoders cut a frame into parts that differ by a byte; a message more to the kernel
+/// costs more than a few bytes.
+const MOST_FILLING: usize = 8;
 
 /// Longest dependency descriptor that is rewritten; an extension block has no room for more.
 const DESCRIPTOR: usize = 160;
@@ -70,6 +78,24 @@ impl Slot {
             rest = tail;
         }
         None
+    }
+
+    /// Bytes of padding it is sent with.
+    #[inline]
+    pub fn filling(&self) -> u8 {
+        self.filling.unwrap_or(0)
+    }
+
+    /// Bytes behind the fixed header for a subscriber who takes all extensions.
+    fn length(&self) -> usize {
+        let (mut body, mut long, mut rest) = (0, 0, self.passed.as_slice());
+        while let [_, length, tail @ ..] = rest {
+            let length = usize::from(*length);
+            body += 1 + length;
+            long |= usize::from(length > 16);
+            rest = tail.get(length..).unwrap_or(&[]);
+        }
+        (body + NAMED + long).next_multiple_of(4) + self.payload.len()
     }
 
     /// Writes the kept extensions with a subscriber's ids.
@@ -135,7 +161,43 @@ impl Ring {
         slot.passed.clear();
         slot.frame = None;
         slot.told_dependencies = false;
+        slot.filling = None;
         Some(slot)
+    }
+
+    /// Decides on the padding of packets that will leave together, in this order: with equal sizes they are one message to the
+    /// kernel, and only the last of such may be shorter.
+    pub fn even(&mut self, mut run: impl Iterator<Item = u64> + Clone) {
+        let mut group = run.clone();
+        // Packets in the open group, the least and the most bytes of one.
+        let (mut count, mut least, mut most) = (0, usize::MAX, 0);
+        while let Some(length) = run.next().map(|index| self.get(index).map_or(0, Slot::length)) {
+            let fits = most.max(length) - least.min(length) <= MOST_FILLING;
+            if count > 0 && !fits {
+                // A shorter one ends the message.
+                let ends = length < most;
+                self.fill(group.by_ref().take(count + usize::from(ends)), most);
+                (count, least, most) = (0, usize::MAX, 0);
+                if ends {
+                    continue;
+                }
+            }
+            (count, least, most) = (count + 1, least.min(length), most.max(length));
+        }
+        self.fill(group, most);
+    }
+
+    /// Fills packets up to `most`, all but the last.
+    fn fill(&mut self, group: impl Iterator<Item = u64>, most: usize) {
+        let mut group = group.peekable();
+        while let Some(index) = group.next() {
+            let followed = group.peek().is_some();
+            if let Some(slot) = self.get_mut(index) {
+                let missing = most.saturating_sub(slot.length()).min(MOST_FILLING);
+                slot.filling
+                    .get_or_insert(if followed { missing as u8 } else { 0 });
+            }
+        }
     }
 
     /// A kept packet, to be looked at again.
@@ -158,6 +220,7 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn duplicates_and_stale_packets_are_refused() {
@@ -167,6 +230,63 @@ mod tests {
         assert_eq!(ring.get(3).unwrap().payload, [1]);
         assert!(ring.insert(11).is_some());
         assert!(ring.insert(3).is_none() && ring.get(3).is_none());
+    }
+
+    /// Fillings of packets with these payloads.
+    fn evened(lengths: &[usize]) -> Vec<u8> {
+        let mut ring = Ring::new(64);
+        for (index, length) in lengths.iter().enumerate() {
+            ring.insert(index as u64).unwrap().payload.resize(*length, 1);
+        }
+        let run = 0..lengths.len() as u64;
+        ring.even(run.clone());
+        run.map(|index| ring.get(index).unwrap().filling()).collect()
+    }
+
+    #[test]
+    fn packets_of_about_one_size_become_equal() {
+        assert_eq!(evened(&[1155, 1155, 1156, 1156]), [1, 1, 0, 0]);
+        // The last may be shorter, by whatever it is.
+        assert_eq!(evened(&[1014, 1015, 1014, 999]), [1, 0, 1, 0]);
+        assert_eq!(evened(&[700, 705, 300, 300, 302]), [5, 0, 0, 2, 0]);
+        assert_eq!(evened(&[300, 1000, 1001, 1000]), [0, 1, 0, 0]);
+        assert_eq!(evened(&[50]), [0]);
+        assert!(evened(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_is_sent_again_is_filled_as_it_was() {
+        let mut ring = Ring::new(8);
+        for (index, length) in [(0, 99), (1, 100), (2, 103)] {
+            ring.insert(index).unwrap().payload.resize(length, 1);
+        }
+        ring.even(0..2);
+        ring.even(0..3);
+        let fillings: Vec<u8> = (0..3).map(|index| ring.get(index).unwrap().filling()).collect();
+        assert_eq!(fillings, [1, 0, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn filling_stays_small_and_makes_longer_runs(lengths in proptest::collection::vec(80usize..110, 1..40)) {
+            let filled = evened(&lengths);
+            prop_assert!(filled.iter().all(|count| usize::from(*count) <= MOST_FILLING));
+            let sizes: Vec<usize> = lengths.iter().zip(&filled).map(|(l, f)| l + usize::from(*f)).collect();
+            prop_assert!(messages(&sizes) <= messages(&lengths));
+        }
+    }
+
+    /// How many messages to the kernel packets of these sizes make.
+    fn messages(sizes: &[usize]) -> usize {
+        let (mut count, mut open) = (0, None);
+        for size in sizes {
+            match open {
+                Some(segment) if *size == segment => {}
+                Some(segment) if *size < segment => open = None,
+                _ => (count, open) = (count + 1, Some(*size)),
+            }
+        }
+        count
     }
 
     #[test]

@@ -70,8 +70,10 @@ pub struct Router {
     pub(crate) asking: Vec<Key>,
     /// Tracks whose housekeeping is due: they had packets lately.
     pub(crate) busy: Vec<Key>,
+    /// Connections with RTCP, feedback, reports or padding to send: those that are silent cost nothing.
+    pub(crate) talking: Vec<Key>,
     origin: Instant,
-    /// Retransmissions asked for since the last housekeeping.
+    /// Retransmissions asked for in this turn.
     asked_again: Vec<(Key, u16)>,
     last_words: Vec<(Path, Vec<u8>)>,
     pub(crate) scratch_sequences: Vec<u16>,
@@ -109,6 +111,7 @@ impl Router {
             silent: vec![],
             asking: vec![],
             busy: vec![],
+            talking: vec![],
             origin: now,
             asked_again: vec![],
             last_words: vec![],
@@ -398,7 +401,7 @@ impl Router {
         self.events.push_back(event);
     }
 
-    /// Retransmissions that wait for the next housekeeping.
+    /// Retransmissions that wait for the end of the turn.
     pub(crate) fn repairs(&mut self) -> &mut Vec<(Key, u16)> {
         &mut self.asked_again
     }
@@ -409,7 +412,7 @@ impl Router {
     }
 
     pub(crate) fn keep_ticking(&mut self, now: Instant) {
-        if self.tick_at.is_none() && !self.busy.is_empty() {
+        if self.tick_at.is_none() && !(self.busy.is_empty() && self.talking.is_empty()) {
             self.tick_at = Some(now + TICK);
         }
     }
@@ -576,6 +579,7 @@ impl Router {
             return;
         };
         connection.transport.close();
+        self.talking.retain(|other| *other != key);
         self.connection_ids.remove(&connection.id);
         for ufrag in &connection.ufrags {
             self.ufrags.remove(ufrag);

@@ -128,6 +128,19 @@ impl Batch {
         }
     }
 
+    /// Bytes written since the last [`flush`](Self::flush).
+    #[inline]
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Whether the last datagram went the same way.
+    #[inline]
+    pub fn goes_on(&self, path: &Path) -> bool {
+        let last = self.latest.and_then(|at| self.messages.get(at)?.last());
+        last.is_some_and(|message| message.remote == path.remote)
+    }
+
     /// Frames for TCP, before [`flush`](Self::flush).
     pub fn frames(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
         self.frames
