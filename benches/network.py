@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,15 @@ class Network:
 
     name: str
     address: str
+    peer: str
+    """The client's own address."""
     server: tuple[str, ...] = ()
     client: tuple[str, ...] = ()
+    namespace: Path | None = None
+    """The client's."""
 
 
-LOOPBACK = Network("loopback", "127.0.0.1")
+LOOPBACK = Network("loopback", "127.0.0.1", "127.0.0.1")
 
 
 def _ip(*words: str) -> None:
@@ -57,7 +62,10 @@ def network() -> Iterator[Network]:
             yield LOOPBACK
             return
         inside = ("ip", "netns", "exec")
-        yield Network("veth between two namespaces", "10.213.0.1", (*inside, server), (*inside, client))
+        yield Network(
+            "veth between two namespaces", "10.213.0.1", "10.213.0.2",
+            (*inside, server), (*inside, client), Path("/run/netns", client),
+        )  # fmt: skip
     finally:
         for name in made:
             subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)

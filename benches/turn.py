@@ -95,7 +95,7 @@ def running(net: Network, command: list[str], log: Path) -> Iterator[int]:
 
 def load(net: Network, name: str, pid: int, work: Work, seconds: float) -> dict[str, Any]:
     """One window."""
-    own = "127.0.0.1" if net is LOOPBACK else "10.213.0.2"
+    own = net.peer
     command = [
         *net.client, str(TARGET / "release" / "examples" / "turn_load"), "--server", f"{net.address}:{PORTS[name]}",
         "--own", own, "--secret", SECRET, "--realm", REALM, "--pid", str(pid), "--rate", str(work.rate),

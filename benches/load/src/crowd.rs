@@ -2,7 +2,7 @@
 
 use crate::args::Args;
 use crate::peer::Peer;
-use crate::token;
+use crate::signal::{Media, Wish};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use std::error::Error;
@@ -37,12 +37,25 @@ impl<'a> Crowd<'a> {
     }
 
     /// Lets `count` participants in, one after the other; those named idle share a room of their own.
-    pub fn join(&mut self, count: usize, publish: Option<bool>, name: &str) -> Result<(), Box<dyn Error>> {
+    pub fn join(&mut self, count: usize, publish: Option<Media>, name: &str) -> Result<(), Box<dyn Error>> {
         let idle = name.starts_with("idle");
         let room = format!("{}{}", self.args.room, if idle { "-idle" } else { "" });
         for i in 0..count {
-            let token = token::sign(&self.args.key, &self.args.secret, &room, &format!("{name}-{i}"));
-            let mut peer = Peer::open(&self.args.address, &token, publish)?;
+            let mesh = self.args.mesh > 0;
+            let published = self
+                .peers
+                .iter()
+                .filter(|peer| peer.state.sender.is_some())
+                .count();
+            let wish = Wish {
+                room: &room,
+                name: &format!("{name}-{i}"),
+                number: published,
+                publish,
+                subscribe: publish.is_none() || mesh,
+            };
+            let looks_at = mesh.then(|| format!("{name}-{}", (i + 1) % count));
+            let mut peer = Peer::open(&self.args.server, wish, looks_at, self.args.loss)?;
             let index = self.peers.len();
             let registry = self.poll.registry();
             let stream = peer.signal_stream().as_raw_fd();
@@ -113,7 +126,7 @@ impl<'a> Crowd<'a> {
     pub fn subscribers(&mut self) -> Vec<&mut Peer> {
         self.peers
             .iter_mut()
-            .filter(|peer| peer.state.sender.is_none() && peer.state.seen.first_media.is_some())
+            .filter(|peer| peer.state.subscribes && peer.state.seen.first_media.is_some())
             .collect()
     }
 

@@ -1,7 +1,7 @@
 //! One peer connection: a str0m `Rtc` on a UDP socket of its own.
 
 use crate::pattern;
-use crate::peer::{now_ns, State};
+use crate::peer::{now_ns, Arrived, State};
 use quinn_udp::{RecvMeta, UdpSocketState};
 use std::error::Error;
 use std::io::{ErrorKind, IoSliceMut};
@@ -16,12 +16,15 @@ pub struct Link {
     local: SocketAddr,
     pub rtc: Rtc,
     timeout: Instant,
+    /// Datagrams in a thousand that are lost on the way in, and the chance that decides.
+    loss: u32,
+    chance: u32,
     /// Whether its being connected is what the participant waits for.
     primary: bool,
 }
 
 impl Link {
-    pub fn new(ip: IpAddr, now: Instant, primary: bool) -> Result<Self, Box<dyn Error>> {
+    pub fn new(ip: IpAddr, now: Instant, primary: bool, loss: u32) -> Result<Self, Box<dyn Error>> {
         let socket = UdpSocket::bind((ip, 0))?;
         let state = UdpSocketState::new((&socket).into())?;
         state.set_recv_buffer_size((&socket).into(), 4 << 20).ok();
@@ -34,6 +37,8 @@ impl Link {
             local,
             rtc,
             timeout: now,
+            loss,
+            chance: 0x9e37_79b9 ^ u32::from(local.port()),
             primary,
         })
     }
@@ -52,12 +57,24 @@ impl Link {
             }
             let now = Instant::now();
             for packet in buffer[..meta[0].len].chunks(meta[0].stride.max(1)) {
+                if self.loses(packet) {
+                    continue;
+                }
                 if let Ok(received) = Receive::new(Protocol::Udp, meta[0].addr, self.local, packet) {
                     self.rtc.handle_input(Input::Receive(now, received))?;
                     self.drain(peer)?;
                 }
             }
         }
+    }
+
+    /// Whether chance takes a datagram of media.
+    fn loses(&mut self, packet: &[u8]) -> bool {
+        if self.loss == 0 || !matches!(packet.first(), Some(128..=191)) {
+            return false;
+        }
+        self.chance = self.chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.chance >> 8) % 1000 < self.loss
     }
 
     /// Time passes, if it is due.
@@ -98,7 +115,12 @@ impl Link {
                 };
                 peer.seen.first_media.get_or_insert_with(|| peer.began.elapsed());
                 if peer.seen.counting {
-                    peer.seen.arrived.push((number, now_ns().saturating_sub(sent)));
+                    peer.seen.arrived.push(Arrived {
+                        ssrc: *packet.header.ssrc,
+                        sequence: *packet.seq_no,
+                        number,
+                        nanos: now_ns().saturating_sub(sent),
+                    });
                 }
             }
             Event::Connected if self.primary => peer.seen.connected = Some(peer.began.elapsed()),

@@ -7,16 +7,65 @@ use std::sync::OnceLock;
 
 const RECORDED: &str = include_str!("../../../tests/media/fixtures/vp8.json");
 const MAGIC: [u8; 4] = *b"rFul";
+/// Bytes of a packet's payload at most.
+const LONGEST: usize = 1_160;
 /// Magic, number, nanoseconds.
 pub const MARK: usize = 20;
 
+/// A size of the picture: what simulcast sends of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    Quarter,
+    Half,
+    Full,
+}
+
+impl Layer {
+    pub const ALL: [Self; 3] = [Self::Quarter, Self::Half, Self::Full];
+
+    pub fn rid(self) -> &'static str {
+        match self {
+            Self::Quarter => "q",
+            Self::Half => "h",
+            Self::Full => "f",
+        }
+    }
+
+    /// By how much smaller than the recording: about as LiveKit's clients share 1.7 Mbit/s, 450 and 150 kbit/s.
+    fn divisor(self) -> usize {
+        match self {
+            Self::Quarter => 12,
+            Self::Half => 4,
+            Self::Full => 1,
+        }
+    }
+}
+
 /// Sizes of the packets of frame `index`, payload descriptor included; empty only when the recording cannot be read.
-pub fn split(index: usize, key: bool) -> &'static [usize] {
-    static FRAMES: OnceLock<Vec<Vec<usize>>> = OnceLock::new();
-    let frames = FRAMES.get_or_init(|| recorded(RECORDED));
+pub fn split(index: usize, key: bool, layer: Layer) -> &'static [usize] {
+    static FRAMES: OnceLock<[Vec<Vec<usize>>; 3]> = OnceLock::new();
+    let layers = FRAMES.get_or_init(|| {
+        let full = recorded(RECORDED);
+        let smaller = |layer: Layer| {
+            full.iter()
+                .map(|sizes| cut(sizes.iter().sum::<usize>() / layer.divisor()))
+                .collect()
+        };
+        [smaller(Layer::Quarter), smaller(Layer::Half), full.clone()]
+    });
+    let frames = &layers[layer as usize];
     let largest = || frames.iter().max_by_key(|sizes| sizes.iter().sum::<usize>());
     let next = || frames.get(index % frames.len().max(1));
     if key { largest() } else { next() }.map_or(&[], Vec::as_slice)
+}
+
+/// A frame's packets as libwebrtc cuts it: about equal, the shorter ones first.
+fn cut(bytes: usize) -> Vec<usize> {
+    let count = bytes.div_ceil(LONGEST);
+    let longer = bytes % count.max(1);
+    (0..count)
+        .map(|n| (bytes / count + usize::from(n + longer >= count)).max(MARK + 16))
+        .collect()
 }
 
 /// A recording's payload sizes, one list for each frame (packets of one timestamp).
@@ -83,9 +132,13 @@ mod tests {
         let frames = recorded(RECORDED);
         assert_eq!(frames.len(), 120);
         assert_eq!(frames.iter().flatten().sum::<usize>() * 8 / 4, 1_845_080);
-        assert_eq!(split(0, false), [1029; 8]);
-        assert_eq!(split(120, false), split(0, false));
-        assert_eq!(split(7, true).iter().sum::<usize>(), 24_077);
+        assert_eq!(split(0, false, Layer::Full), [1029; 8]);
+        assert_eq!(split(120, false, Layer::Full), split(0, false, Layer::Full));
+        assert_eq!(split(7, true, Layer::Full).iter().sum::<usize>(), 24_077);
+        assert_eq!(split(0, false, Layer::Half), [1029; 2]);
+        assert_eq!(split(0, false, Layer::Quarter), [686]);
+        assert_eq!(cut(2_325), [775; 3]);
+        assert_eq!(cut(2_326), [775, 775, 776]);
         assert!(frames.iter().flatten().all(|size| (MARK..1200).contains(size)));
     }
 }

@@ -1,16 +1,27 @@
-//! One participant: a signal connection and, as version 0 of the protocol has it, a peer connection for each direction.
+//! One participant: a signal connection and a peer connection for each direction that it uses.
 
+use crate::args::Server;
 use crate::link::Link;
-use crate::pattern;
-use crate::signal::Signal;
-use crate::wire::{AddTrack, Description, Leave, Ping, Request, Response};
+use crate::pattern::{self, Layer};
+use crate::signal::{Heard, Media, Signal, Wish};
 use std::error::Error;
 use std::time::{Duration, Instant};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::Codec;
-use str0m::media::{Direction, MediaKind, Mid, Pt};
+use str0m::media::{Direction, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
 use str0m::rtp::{ExtensionValues, RtpWrite};
 use str0m::Candidate;
+
+/// A packet that came while `counting`.
+pub struct Arrived {
+    /// The source it came from, and its place there.
+    pub ssrc: u32,
+    pub sequence: u64,
+    /// The number its publisher gave it.
+    pub number: u64,
+    /// On the way.
+    pub nanos: u64,
+}
 
 /// What a peer saw; times since its WebSocket began to open.
 #[derive(Default)]
@@ -18,8 +29,7 @@ pub struct Seen {
     pub join: Option<Duration>,
     pub connected: Option<Duration>,
     pub first_media: Option<Duration>,
-    /// Numbers of the packets that came, and nanoseconds they took, while `counting`.
-    pub arrived: Vec<(u64, u64)>,
+    pub arrived: Vec<Arrived>,
     pub counting: bool,
 }
 
@@ -27,9 +37,10 @@ pub struct Seen {
 pub struct Sender {
     mid: Mid,
     pt: Option<Pt>,
-    video: bool,
+    media: Media,
     frame: usize,
-    seq: u64,
+    /// Next sequence number of each layer.
+    seq: [u64; 3],
     due: Option<Instant>,
     /// The next frame is to be a key frame.
     pub key: bool,
@@ -40,6 +51,7 @@ pub struct State {
     pub began: Instant,
     pub sender: Option<Sender>,
     pub seen: Seen,
+    pub subscribes: bool,
 }
 
 pub struct Peer {
@@ -48,29 +60,38 @@ pub struct Peer {
     pending: Option<SdpPendingOffer>,
     up: Option<Link>,
     down: Link,
+    /// Whose picture is large here.
+    looks_at: Option<String>,
     pub state: State,
 }
 
 impl Peer {
-    /// Opens the signal connection; media follows in `poll_signal`. `publish` is `Some(true)` for video.
-    pub fn open(address: &str, token: &str, publish: Option<bool>) -> Result<Self, Box<dyn Error>> {
+    /// Opens the signal connection; media follows in `poll_signal`.
+    pub fn open(
+        server: &Server,
+        wish: Wish,
+        looks_at: Option<String>,
+        loss: u32,
+    ) -> Result<Self, Box<dyn Error>> {
         let began = Instant::now();
-        let signal = Signal::open(address, token, publish.is_none())?;
+        let signal = Signal::open(server, wish)?;
         let ip = signal.stream().local_addr()?.ip();
         let mut peer = Self {
             signal,
             pinged: began,
             pending: None,
             up: None,
-            down: Link::new(ip, began, publish.is_none())?,
+            down: Link::new(ip, began, wish.publish.is_none(), loss)?,
+            looks_at,
             state: State {
                 began,
                 sender: None,
                 seen: Seen::default(),
+                subscribes: wish.subscribe,
             },
         };
-        if let Some(video) = publish {
-            peer.publish(Link::new(ip, began, true)?, video)?;
+        if let Some(media) = wish.publish {
+            peer.publish(Link::new(ip, began, true, 0)?, media)?;
         }
         Ok(peer)
     }
@@ -83,64 +104,51 @@ impl Peer {
         [Some(&mut self.down), self.up.as_mut()].into_iter().flatten()
     }
 
-    fn publish(&mut self, mut link: Link, video: bool) -> Result<(), Box<dyn Error>> {
-        let (width, height) = if video { (1280, 720) } else { (0, 0) };
-        let (kind, source) = (i32::from(video), if video { 1 } else { 2 });
+    fn publish(&mut self, mut link: Link, media: Media) -> Result<(), Box<dyn Error>> {
         let cid = "loadtrack".to_owned();
-        let add_track = Some(AddTrack {
-            cid: cid.clone(),
-            name: "load".into(),
-            kind,
-            width,
-            height,
-            source,
-            disable_red: true,
-        });
-        self.signal.send(Request {
-            add_track,
-            ..Request::default()
-        })?;
         let mut change = link.rtc.sdp_api();
-        let media = if video { MediaKind::Video } else { MediaKind::Audio };
-        let mid = change.add_media(media, Direction::SendOnly, Some("load".into()), Some(cid), None);
+        let kind = if media.is_video() {
+            MediaKind::Video
+        } else {
+            MediaKind::Audio
+        };
+        let simulcast = (media == Media::Simulcast).then(|| {
+            let mut simulcast = Simulcast::new();
+            for layer in Layer::ALL {
+                simulcast.add_send_layer(SimulcastLayer::new(layer.rid()));
+            }
+            simulcast
+        });
+        let mid = change.add_media(
+            kind,
+            Direction::SendOnly,
+            Some("load".into()),
+            Some(cid.clone()),
+            simulcast,
+        );
         let (offer, pending) = change.apply().ok_or("no offer came of adding media")?;
         self.pending = Some(pending);
         self.state.sender = Some(Sender {
             mid,
             pt: None,
-            video,
+            media,
             frame: 0,
-            seq: 1,
+            seq: [1; 3],
             due: None,
             key: true,
         });
         self.up = Some(link);
-        let offer = Some(Description {
-            kind: "offer".into(),
-            sdp: offer.to_sdp_string(),
-            id: 1,
-        });
-        self.signal.send(Request {
-            offer,
-            ..Request::default()
-        })
+        self.signal.offer(media, &cid, offer.to_sdp_string())
     }
 
     /// Takes what came by signaling.
     pub fn poll_signal(&mut self) -> Result<(), Box<dyn Error>> {
-        while let Some(response) = self.signal.next()? {
-            self.heard(response)?;
+        while let Some(heard) = self.signal.next()? {
+            self.heard(heard)?;
         }
         if self.pinged.elapsed() > Duration::from_secs(4) {
             self.pinged = Instant::now();
-            let ping = Some(Ping {
-                timestamp: self.state.began.elapsed().as_millis() as i64,
-                rtt: 1,
-            });
-            self.signal.send(Request {
-                ping,
-                ..Request::default()
-            })?;
+            self.signal.ping(self.state.began.elapsed())?;
         }
         if let Some(up) = &mut self.up {
             up.drain(&mut self.state)?;
@@ -148,62 +156,63 @@ impl Peer {
         self.down.drain(&mut self.state)
     }
 
-    fn heard(&mut self, response: Response) -> Result<(), Box<dyn Error>> {
-        if response.join.is_some() {
-            self.state.seen.join = Some(self.state.began.elapsed());
-        }
-        if let Some(leave) = response.leave {
-            return Err(format!("the server sent us away, reason {}", leave.reason).into());
-        }
-        if let (Some(answer), Some(up)) = (response.answer, &mut self.up) {
-            let pending = self.pending.take().ok_or("an answer to no offer")?;
-            up.rtc
-                .sdp_api()
-                .accept_answer(pending, SdpAnswer::from_sdp_string(&answer.sdp)?)?;
-            if let Some(sender) = &mut self.state.sender {
-                let wanted = if sender.video { Codec::Vp8 } else { Codec::Opus };
-                let codecs = up.rtc.codec_config().params();
-                sender.pt = codecs.iter().find(|p| p.spec().codec == wanted).map(|p| p.pt());
+    fn heard(&mut self, heard: Heard) -> Result<(), Box<dyn Error>> {
+        match heard {
+            Heard::Joined => self.state.seen.join = Some(self.state.began.elapsed()),
+            Heard::Answer(sdp) => self.answered(&sdp)?,
+            Heard::Offer(sdp, number) => self.answer(&sdp, number)?,
+            Heard::Candidate(text, up) => {
+                let candidate = Candidate::from_sdp_string(&text);
+                let link = if up {
+                    self.up.as_mut()
+                } else {
+                    Some(&mut self.down)
+                };
+                if let (Ok(candidate), Some(link)) = (candidate, link) {
+                    link.rtc.add_remote_candidate(candidate);
+                }
             }
-        }
-        if let Some(offer) = response.offer {
-            self.answer(&offer)?;
-        }
-        if let Some(trickle) = response.trickle {
-            let json: serde_json::Value = serde_json::from_str(&trickle.candidate)?;
-            let candidate = Candidate::from_sdp_string(json["candidate"].as_str().unwrap_or_default());
-            let link = if trickle.target == 0 {
-                self.up.as_mut()
-            } else {
-                Some(&mut self.down)
-            };
-            if let (Ok(candidate), Some(link)) = (candidate, link) {
-                link.rtc.add_remote_candidate(candidate);
+            Heard::Track { id, owner } => {
+                if let Some(looks_at) = &self.looks_at {
+                    self.signal.view(id, owner == *looks_at)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn answer(&mut self, offer: &Description) -> Result<(), Box<dyn Error>> {
+    fn answered(&mut self, sdp: &str) -> Result<(), Box<dyn Error>> {
+        let Some(up) = &mut self.up else { return Ok(()) };
+        let pending = self.pending.take().ok_or("an answer to no offer")?;
+        up.rtc
+            .sdp_api()
+            .accept_answer(pending, SdpAnswer::from_sdp_string(sdp)?)?;
+        if let Some(sender) = &mut self.state.sender {
+            let wanted = if sender.media.is_video() {
+                Codec::Vp8
+            } else {
+                Codec::Opus
+            };
+            let codecs = up.rtc.codec_config().params();
+            sender.pt = codecs.iter().find(|p| p.spec().codec == wanted).map(|p| p.pt());
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, sdp: &str, number: u32) -> Result<(), Box<dyn Error>> {
+        // A server without a word for it: who is offered something has joined.
+        self.state.seen.join.get_or_insert(self.state.began.elapsed());
         let mut direct = self.down.rtc.direct_api();
         // Browsers answer `actpass` with `active`; str0m by itself would wait. Once DTLS has its part, str0m leaves
         // ICE's as it is: against a lite agent it is ours to nominate.
-        direct.set_ice_controlling(offer.sdp.contains("a=ice-lite"));
+        direct.set_ice_controlling(sdp.contains("a=ice-lite"));
         direct.start_dtls(true)?;
         let answer = self
             .down
             .rtc
             .sdp_api()
-            .accept_offer(SdpOffer::from_sdp_string(&offer.sdp)?)?;
-        let answer = Some(Description {
-            kind: "answer".into(),
-            sdp: answer.to_sdp_string(),
-            id: offer.id,
-        });
-        self.signal.send(Request {
-            answer,
-            ..Request::default()
-        })
+            .accept_offer(SdpOffer::from_sdp_string(sdp)?)?;
+        self.signal.answer(answer.to_sdp_string(), number)
     }
 
     /// Reads the sockets until they are empty.
@@ -234,52 +243,67 @@ impl Peer {
         if now < due {
             return Ok(());
         }
-        let (step_us, ticks) = if sender.video {
-            (33_333, 3000)
-        } else {
-            (20_000, 960)
-        };
+        let step_us = if sender.media.is_video() { 33_333 } else { 20_000 };
         sender.due = Some(due + Duration::from_micros(step_us));
-        let (mid, video, frame, first_seq) = (sender.mid, sender.video, sender.frame, sender.seq);
         let key = std::mem::take(&mut sender.key);
-        let sizes = if video { pattern::split(frame, key) } else { &[0] };
-        sender.seq += sizes.len() as u64;
+        let (mid, media, frame, seq) = (sender.mid, sender.media, sender.frame, sender.seq);
         sender.frame += 1;
-        for (i, size) in sizes.iter().enumerate() {
-            let payload = if video {
-                pattern::vp8(*size, i == 0, key, (frame & 0x7fff) as u16, *number, now_ns())
+        let layers: &[Layer] = match media {
+            Media::Simulcast => &Layer::ALL,
+            _ => &[Layer::Full],
+        };
+        for (at, layer) in layers.iter().enumerate() {
+            let sizes = if media.is_video() {
+                pattern::split(frame, key, *layer)
             } else {
-                pattern::opus(frame, *number, now_ns())
+                &[0]
             };
-            let ext = ExtensionValues {
-                audio_level: (!video).then_some(-30),
-                voice_activity: (!video).then_some(true),
-                ..ExtensionValues::default()
-            };
-            let time = (frame as u32).wrapping_mul(ticks);
-            let write = RtpWrite::new(pt, (first_seq + i as u64).into(), time, now, payload)
-                .marker(video && i + 1 == sizes.len())
-                .nackable(true)
-                .ext_vals(ext);
-            let mut direct = up.rtc.direct_api();
-            let stream = direct.stream_tx_by_mid(mid, None).ok_or("no stream to send on")?;
-            stream.set_unpaced(true);
-            stream.write_rtp(write);
-            *number += 1;
-            // str0m wants to be drained after each change.
-            up.advance(now, &mut self.state)?;
+            let rid = (media == Media::Simulcast).then(|| Rid::from(layer.rid()));
+            for (i, size) in sizes.iter().enumerate() {
+                let (payload, ext) = packet(media, *size, i == 0, key, frame, *number);
+                let time = (frame as u32).wrapping_mul(if media.is_video() { 3000 } else { 960 });
+                let write = RtpWrite::new(pt, (seq[at] + i as u64).into(), time, now, payload)
+                    .marker(media.is_video() && i + 1 == sizes.len())
+                    .nackable(true)
+                    .ext_vals(ext);
+                let mut direct = up.rtc.direct_api();
+                let stream = direct.stream_tx_by_mid(mid, rid).ok_or("no stream to send on")?;
+                stream.set_unpaced(true);
+                stream.write_rtp(write);
+                *number += 1;
+                // str0m wants to be drained after each change.
+                up.advance(now, &mut self.state)?;
+            }
+            if let Some(sender) = &mut self.state.sender {
+                sender.seq[at] += sizes.len() as u64;
+            }
         }
         Ok(())
     }
 
     pub fn leave(&mut self) {
-        self.signal
-            .send(Request {
-                leave: Some(Leave { reason: 1 }),
-                ..Request::default()
-            })
-            .ok();
+        self.signal.leave();
     }
+}
+
+fn packet(
+    media: Media,
+    size: usize,
+    first: bool,
+    key: bool,
+    frame: usize,
+    number: u64,
+) -> (Vec<u8>, ExtensionValues) {
+    if media.is_video() {
+        let payload = pattern::vp8(size, first, key, (frame & 0x7fff) as u16, number, now_ns());
+        return (payload, ExtensionValues::default());
+    }
+    let ext = ExtensionValues {
+        audio_level: Some(-30),
+        voice_activity: Some(true),
+        ..ExtensionValues::default()
+    };
+    (pattern::opus(frame, number, now_ns()), ext)
 }
 
 /// Nanoseconds since the process first asked.

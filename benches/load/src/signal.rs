@@ -1,52 +1,131 @@
-//! The signal connection: a WebSocket that never blocks once it is open.
+//! The signal connection, whoever's protocol it speaks. It never blocks once it is open.
 
-use crate::wire::{Request, Response};
-use prost::Message as _;
+use crate::args::Server;
+use crate::janus::Janus;
+use crate::livekit::LiveKit;
 use std::error::Error;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use tungstenite::{Error as WsError, Message, WebSocket};
 
-pub struct Signal {
-    socket: WebSocket<TcpStream>,
+/// What somebody wants of a room.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    pub room: &'a str,
+    pub name: &'a str,
+    /// How many published before, which is also this one's number when it publishes.
+    pub number: usize,
+    pub publish: Option<Media>,
+    pub subscribe: bool,
+}
+
+/// What a publisher sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    Voice,
+    Video,
+    /// The video in three sizes.
+    Simulcast,
+}
+
+impl Media {
+    pub fn is_video(self) -> bool {
+        self != Self::Voice
+    }
+}
+
+/// What the server said.
+pub enum Heard {
+    /// We are in the room.
+    Joined,
+    /// The answer to our offer.
+    Answer(String),
+    /// An offer of its own, and its number.
+    Offer(String, u32),
+    /// A candidate of its transport for what we send (true) or receive.
+    Candidate(String, bool),
+    /// A track that can be looked at, and the name of who publishes it.
+    Track { id: String, owner: String },
+}
+
+pub enum Signal {
+    LiveKit(LiveKit),
+    Janus(Box<Janus>),
 }
 
 impl Signal {
-    /// Opens `/rtc` of a server at `address` (host:port), as a client of two peer connections.
-    pub fn open(address: &str, token: &str, subscribe: bool) -> Result<Self, Box<dyn Error>> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        let url = format!(
-            "ws://{address}/rtc?access_token={token}&protocol=15&auto_subscribe={}&sdk=rust&version=1.0.0",
-            u8::from(subscribe)
-        );
-        let (socket, _) = tungstenite::client(url, stream)?;
-        socket.get_ref().set_nonblocking(true)?;
-        Ok(Self { socket })
+    pub fn open(server: &Server, wish: Wish) -> Result<Self, Box<dyn Error>> {
+        Ok(if server.janus {
+            Self::Janus(Box::new(Janus::open(server, wish)?))
+        } else {
+            Self::LiveKit(LiveKit::open(server, wish)?)
+        })
     }
 
     pub fn stream(&self) -> &TcpStream {
-        self.socket.get_ref()
+        match self {
+            Self::LiveKit(signal) => signal.socket.get_ref(),
+            Self::Janus(signal) => signal.socket.get_ref(),
+        }
     }
 
-    pub fn send(&mut self, request: Request) -> Result<(), Box<dyn Error>> {
-        Ok(self
-            .socket
-            .send(Message::Binary(request.encode_to_vec().into()))?)
+    /// The next thing that was said; `None` when there is none.
+    pub fn next(&mut self) -> Result<Option<Heard>, Box<dyn Error>> {
+        match self {
+            Self::LiveKit(signal) => signal.next(),
+            Self::Janus(signal) => signal.next(),
+        }
     }
 
-    /// The next message that is there; `None` when there is none.
-    pub fn next(&mut self) -> Result<Option<Response>, Box<dyn Error>> {
-        loop {
-            match self.socket.read() {
-                Ok(Message::Binary(bytes)) => return Ok(Some(Response::decode(bytes)?)),
-                Ok(Message::Close(frame)) => {
-                    return Err(format!("the server closed the connection: {frame:?}").into())
-                }
-                Ok(_) => {}
-                Err(WsError::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(None),
-                Err(error) => return Err(error.into()),
+    /// Offers to publish.
+    pub fn offer(&mut self, media: Media, cid: &str, sdp: String) -> Result<(), Box<dyn Error>> {
+        match self {
+            Self::LiveKit(signal) => signal.offer(media, cid, sdp),
+            Self::Janus(signal) => signal.offer(sdp),
+        }
+    }
+
+    pub fn answer(&mut self, sdp: String, number: u32) -> Result<(), Box<dyn Error>> {
+        match self {
+            Self::LiveKit(signal) => signal.answer(sdp, number),
+            Self::Janus(signal) => signal.answer(sdp),
+        }
+    }
+
+    /// Tells how large a track is shown.
+    pub fn view(&mut self, track: String, large: bool) -> Result<(), Box<dyn Error>> {
+        match self {
+            Self::LiveKit(signal) => signal.view(track, large),
+            Self::Janus(_) => Ok(()),
+        }
+    }
+
+    pub fn ping(&mut self, since: Duration) -> Result<(), Box<dyn Error>> {
+        match self {
+            Self::LiveKit(signal) => signal.ping(since),
+            Self::Janus(signal) => signal.ping(),
+        }
+    }
+
+    pub fn leave(&mut self) {
+        match self {
+            Self::LiveKit(signal) => signal.leave(),
+            Self::Janus(signal) => signal.leave(),
+        }
+    }
+}
+
+/// The next message with a body; `None` when there is none.
+pub fn read(socket: &mut WebSocket<TcpStream>) -> Result<Option<Message>, Box<dyn Error>> {
+    loop {
+        match socket.read() {
+            Ok(message @ (Message::Binary(_) | Message::Text(_))) => return Ok(Some(message)),
+            Ok(Message::Close(frame)) => {
+                return Err(format!("the server closed the connection: {frame:?}").into())
             }
+            Ok(_) => {}
+            Err(WsError::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -22,6 +22,21 @@ pub struct Trickle {
     pub target: i32,
 }
 
+/// `VideoLayer`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Layer {
+    #[prost(int32, tag = "1")]
+    pub quality: i32,
+    #[prost(uint32, tag = "2")]
+    pub width: u32,
+    #[prost(uint32, tag = "3")]
+    pub height: u32,
+    #[prost(uint32, tag = "4")]
+    pub bitrate: u32,
+    #[prost(string, tag = "7")]
+    pub rid: String,
+}
+
 /// `AddTrackRequest`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct AddTrack {
@@ -37,6 +52,8 @@ pub struct AddTrack {
     pub height: u32,
     #[prost(int32, tag = "8")]
     pub source: i32,
+    #[prost(message, repeated, tag = "9")]
+    pub layers: Vec<Layer>,
     #[prost(bool, tag = "13")]
     pub disable_red: bool,
 }
@@ -50,9 +67,46 @@ pub struct Ping {
     pub rtt: i64,
 }
 
-/// A message without fields that matter here.
+/// `UpdateTrackSettings`.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct Empty {}
+pub struct TrackSettings {
+    #[prost(string, repeated, tag = "1")]
+    pub track_sids: Vec<String>,
+    #[prost(uint32, tag = "5")]
+    pub width: u32,
+    #[prost(uint32, tag = "6")]
+    pub height: u32,
+}
+
+/// `TrackInfo`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Track {
+    #[prost(string, tag = "1")]
+    pub sid: String,
+}
+
+/// `ParticipantInfo`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Participant {
+    #[prost(string, tag = "2")]
+    pub identity: String,
+    #[prost(message, repeated, tag = "4")]
+    pub tracks: Vec<Track>,
+}
+
+/// `JoinResponse`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Join {
+    #[prost(message, repeated, tag = "3")]
+    pub others: Vec<Participant>,
+}
+
+/// `ParticipantUpdate`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Update {
+    #[prost(message, repeated, tag = "1")]
+    pub participants: Vec<Participant>,
+}
 
 /// `LeaveRequest`.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -70,6 +124,8 @@ pub struct Request {
     pub answer: Option<Description>,
     #[prost(message, optional, tag = "4")]
     pub add_track: Option<AddTrack>,
+    #[prost(message, optional, tag = "7")]
+    pub track_setting: Option<TrackSettings>,
     #[prost(message, optional, tag = "8")]
     pub leave: Option<Leave>,
     #[prost(message, optional, tag = "16")]
@@ -80,15 +136,15 @@ pub struct Request {
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Response {
     #[prost(message, optional, tag = "1")]
-    pub join: Option<Empty>,
+    pub join: Option<Join>,
     #[prost(message, optional, tag = "2")]
     pub answer: Option<Description>,
     #[prost(message, optional, tag = "3")]
     pub offer: Option<Description>,
     #[prost(message, optional, tag = "4")]
     pub trickle: Option<Trickle>,
-    #[prost(message, optional, tag = "6")]
-    pub track_published: Option<Empty>,
+    #[prost(message, optional, tag = "5")]
+    pub update: Option<Update>,
     #[prost(message, optional, tag = "8")]
     pub leave: Option<Leave>,
 }
