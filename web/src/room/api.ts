@@ -110,9 +110,12 @@ function iceServersIn(fields: Fields | null): readonly RTCIceServer[] {
   })
 }
 
-/** STUN and TURN for direct calls; none when the server has none, or does not answer: a call on one network needs none. */
+/**
+ * STUN and TURN for direct calls; none when the server has none, or does not answer: a call on one network needs none. By POST, as
+ * browsers name the page's origin with that over plain http, too.
+ */
 export async function requestIceServers(): Promise<readonly RTCIceServer[]> {
-  return iceServersIn(await ask('/ice-servers', { method: 'GET' }).catch(() => null))
+  return iceServersIn(await ask('/ice-servers', { method: 'POST' }).catch(() => null))
 }
 
 export interface ConnectivityServers {
@@ -127,12 +130,12 @@ const TRIAL_ROOM = 'connectivity-check'
 const connectivityIn = (fields: Fields | null): ConnectivityServers => ({ iceServers: iceServersIn(fields), natCheck: strings(fields?.['natCheck']) })
 
 /**
- * Everything there is to try. Where relays are for people with a token, one is asked for as for joining a room; also where the
- * server cannot tell whose page this is, since browsers say so only over https.
+ * Everything there is to try. Where relays are for people with a token, one is asked for as for joining a room; also where a proxy
+ * keeps the server from seeing whose page this is.
  */
 export async function requestConnectivity(): Promise<ConnectivityServers> {
   const known = connectivityIn(
-    await ask('/ice-servers', { method: 'GET' }).catch((error: unknown) => {
+    await ask('/ice-servers', { method: 'POST' }).catch((error: unknown) => {
       if (error instanceof ApiError && error.code === 'unauthenticated') return null
       throw error
     }),

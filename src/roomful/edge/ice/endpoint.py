@@ -1,6 +1,7 @@
-"""`GET /ice-servers`: where STUN and TURN are, with a password for whoever shows a join token. Wired by `app.parts`.
+"""`/ice-servers`: where STUN and TURN are, with a password for whoever shows a join token. Wired by `app.parts`.
 
-Without a token a page of this server is told of STUN alone, or of TURN too where the operator lets every visitor relay.
+Without a token a page of this server is told of STUN alone, or of TURN too where the operator lets every visitor relay. Pages ask by POST,
+because browsers then say whose page it is over plain http, too.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class IceEndpoint:
     visitors_relay: bool = False
 
     def routes(self) -> list[Route]:
-        return [Route("/ice-servers", self.answer, methods=["GET", "OPTIONS"])]
+        return [Route("/ice-servers", self.answer, methods=["GET", "POST", "OPTIONS"])]
 
     async def answer(self, request: Request) -> JSONResponse:
         headers = {**_CORS, "Cache-Control": "no-store"}
@@ -43,7 +44,8 @@ class IceEndpoint:
         host, now_s = request.headers.get("host", ""), self.clock.now_ms() // 1000
         header = request.headers.get("authorization")
         if header is None:
-            # `Sec-Fetch-Site` is the browser's own word, which pages cannot forge.
+            # Both are the browser's own word, which pages cannot forge; `Sec-Fetch-Site` comes over https and from this machine alone,
+            # `Origin` with each POST (Fetch §3.2).
             own = request.headers.get("sec-fetch-site") == "same-origin" or (
                 "origin" in request.headers and self.origins.allow(request.headers)
             )

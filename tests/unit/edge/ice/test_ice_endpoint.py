@@ -73,6 +73,13 @@ def test_others_get_nothing(headers: dict[str, str], status: int) -> None:
     assert "iceServers" not in response.text
 
 
+def test_a_page_asks_by_post_and_another_sites_gets_nothing() -> None:
+    assert ask({"Origin": "http://testserver"}, method="POST").json()["iceServers"]
+    for headers in ({}, {"Origin": "http://elsewhere"}, {"Origin": "null"}):
+        response = ask(headers, method="POST", visitors=True)
+        assert response.status_code == 401 and "iceServers" not in response.text, headers
+
+
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://testserver"}])
 def test_a_page_of_this_server_gets_stun_and_a_relay_only_where_visitors_may(headers: dict[str, str]) -> None:
     assert ask(headers).json() == {"iceServers": [{"urls": ["stun:testserver:3478"]}]}
