@@ -63,6 +63,7 @@ async def test_axe_finds_nothing(visitor: Visitor, size: dict[str, int], scheme:
     await expect(page.get_by_test_id("tile")).to_have_count(2, timeout=20_000)
     dialogs: tuple[tuple[str, Literal["dialog", "alertdialog"]], ...] = (
         ("i", "dialog"),
+        ("l", "dialog"),
         ("?", "dialog"),
         ("q", "alertdialog"),
     )

@@ -1,5 +1,6 @@
 /** A room of invented people. Implements RoomSession, so that screens cannot tell. */
 
+import { REACTIONS } from '../src/room/reactions'
 import type { ChatLine, ParticipantView, PlayableTrack, RoomSession, RoomSnapshot, ScreenView } from '../src/room/snapshot'
 
 const NAMES = 'Ada Lovelace,Jonas Weber,Mei-Ling Chen,Omar Haddad,Sofia Rossi,Kwame Mensah,Ingrid Nilsen,Lucas Pereira,Aiko Tanaka,Zoë Dubois,Tomasz Nowak,Priya Raman'.split(',')
@@ -55,7 +56,7 @@ function picture(hue: number, screen = false): PlayableTrack {
   }
 }
 
-function people(count: number): ParticipantView[] {
+function people(count: number, hands: boolean): ParticipantView[] {
   return Array.from({ length: count }, (_, i) => ({
     identity: `guest_${i}`,
     name: NAMES[i % NAMES.length] ?? '',
@@ -66,6 +67,8 @@ function people(count: number): ParticipantView[] {
     camera: i % 3 === 2 ? null : picture((i * 47) % 360),
     quality: i % 7 === 3 ? 'poor' : i % 5 === 4 ? 'good' : 'excellent',
     sharing: false,
+    role: i === 0 ? 'host' : i === 2 ? 'cohost' : i === 4 ? 'listener' : 'speaker',
+    handAt: hands && (i === 3 || i === 1) ? 100 - i : 0,
   }))
 }
 
@@ -102,7 +105,7 @@ export function fakeSession(query: URLSearchParams): RoomSession {
     direct: query.has('direct'),
     phase: query.has('reconnecting') ? 'reconnecting' : 'connected',
     end: null,
-    participants: people(count),
+    participants: people(count, query.has('hands')),
     screens,
     chat: query.has('quiet') ? [] : TALK,
     mic: query.has('muted') ? 'off' : 'on',
@@ -117,6 +120,22 @@ export function fakeSession(query: URLSearchParams): RoomSession {
           { id: 2, notice: { kind: 'device', device: 'camera', problem: 'busy' } },
         ]
       : [],
+    meeting: query.has('direct')
+      ? null
+      : {
+          role: 'host',
+          reactions: query.has('reactions') ? REACTIONS.map((reaction, id) => ({ id: id + 3, identity: `guest_${id}`, name: NAMES[id] ?? '', reaction, at_ms: 0 })) : [],
+          captions: query.has('captions')
+            ? [
+                { id: 'a', name: 'Jonas Weber', text: 'So the first point is the garden, and who waters it in summer.', final: true, at_ms: 0 },
+                { id: 'b', name: 'Mei-Ling Chen', text: 'I could take July', final: false, at_ms: 0 },
+              ]
+            : [],
+          house: {
+            rules: { preset: 'call', guest: 'speaker', speak: 'speaker', share: 'speaker', chat: 'listener', lobby: query.has('waiting'), locked: false, quiet: false },
+            waiting: query.has('waiting') ? [{ identity: 'w1', name: 'Noor Haddad' }, { identity: 'w2', name: 'Ben Okafor' }] : [],
+          },
+        },
   }
   const change = (next: Partial<RoomSnapshot>): Promise<void> => {
     now = { ...now, ...next }
@@ -124,6 +143,7 @@ export function fakeSession(query: URLSearchParams): RoomSession {
     return Promise.resolve()
   }
   return {
+    meeting: { setHand: () => Promise.resolve(), react: () => Promise.resolve(), moderate: () => Promise.resolve(true) },
     subscribe(listener) {
       listeners.add(listener)
       return () => {

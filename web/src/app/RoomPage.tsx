@@ -1,6 +1,7 @@
 /** A room from the door to goodbye: pre-join → joining → the room → ended, and back in. */
 
 import { useCallback, useEffect, useRef, useState, type ReactNode } from 'react'
+import { Waiting } from '../features/lobby/Waiting'
 import { PreJoin } from '../features/prejoin/PreJoin'
 import { useT, type Messages } from '../i18n'
 import { ApiError } from '../room/api'
@@ -16,6 +17,7 @@ import { loadScreen, type Screen } from './screen'
 
 type Step =
   | { readonly at: 'door' | 'joining'; readonly problem: string | null }
+  | { readonly at: 'waiting' }
   | { readonly at: 'room'; readonly session: RoomSession; readonly Screen: Screen }
   | { readonly at: 'ended'; readonly reason: EndReason }
 
@@ -31,6 +33,7 @@ export function RoomPage({ room, direct, enter: join }: RoomPageProps): ReactNod
   const [step, setStep] = useState<Step>({ at: direct ? 'joining' : 'door', problem: null })
   const session = useRef<RoomSession | null>(null)
   const started = useRef(false)
+  const door = useRef<AbortController | null>(null)
 
   useEffect(() => {
     document.title = `${room} · ${t.app.name}`
@@ -38,6 +41,7 @@ export function RoomPage({ room, direct, enter: join }: RoomPageProps): ReactNod
     void Promise.all([loadLibrary(), loadScreen()]).catch(() => undefined)
     return () => {
       document.title = t.app.name
+      door.current?.abort()
       void session.current?.leave()
     }
   }, [room, t])
@@ -47,11 +51,14 @@ export function RoomPage({ room, direct, enter: join }: RoomPageProps): ReactNod
       setStep({ at: 'joining', problem: null })
       try {
         const Screen = await loadScreen()
-        const joined = await join(room, name, choice)
+        const knocking = new AbortController()
+        door.current = knocking
+        const joined = await join(room, name, choice, { waiting: () => setStep({ at: 'waiting' }), signal: knocking.signal })
         session.current = joined.session
         setStep({ at: 'room', session: joined.session, Screen })
       } catch (error) {
-        setStep({ at: 'door', problem: error instanceof ApiError ? error.code : 'unexpected' })
+        const code = error instanceof ApiError ? error.code : 'unexpected'
+        setStep({ at: 'door', problem: code === 'left' ? null : code })
       }
     },
     [room, join],
@@ -89,6 +96,8 @@ export function RoomPage({ room, direct, enter: join }: RoomPageProps): ReactNod
           onBack={() => go('/')}
         />
       )
+    case 'waiting':
+      return <Waiting room={room} onLeave={() => door.current?.abort()} />
     case 'room':
       return (
         <SessionProvider session={step.session}>

@@ -1,6 +1,7 @@
 /** The room as a screen: stage, bars, side panel, dialogs, keys. Holds only what is open; the call itself is in room/. */
 
 import { lazy, Suspense, useCallback, useEffect, useRef, useState, type ReactNode } from 'react'
+import { Captions } from '../features/captions/Captions'
 import { Chat } from '../features/chat/Chat'
 import { useUnread } from '../features/chat/unread'
 import { ControlBar } from '../features/controls/ControlBar'
@@ -8,8 +9,11 @@ import { LeaveDialog } from '../features/controls/LeaveDialog'
 import { Notices, StatusBanner } from '../features/controls/Notices'
 import { Shortcuts } from '../features/controls/Shortcuts'
 import { useShortcuts } from '../features/controls/useShortcuts'
+import { HostDialog } from '../features/host/HostDialog'
 import { Invite } from '../features/invite/Invite'
+import { LobbyBanner } from '../features/lobby/LobbyBanner'
 import { People } from '../features/people/People'
+import { FloatingReactions } from '../features/react/Reactions'
 import { Stage } from '../features/stage/Stage'
 import { ViewDialog } from '../features/stage/ViewDialog'
 import { useT } from '../i18n'
@@ -19,7 +23,7 @@ import type { EndReason } from '../room/snapshot'
 import { IconButton } from '../ui/Button'
 
 export type Panel = 'chat' | 'people'
-export type Opened = 'invite' | 'leave' | 'shortcuts' | 'stages' | 'view'
+export type Opened = 'invite' | 'leave' | 'shortcuts' | 'stages' | 'view' | 'host'
 
 const Stages = lazy(() => import('../features/stages/Stages').then(({ Stages }) => ({ default: Stages })))
 
@@ -31,6 +35,7 @@ export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): R
   const room = useRoom((snapshot) => snapshot.room)
   const path = useRoom((snapshot) => snapshot.path)
   const direct = useRoom((snapshot) => snapshot.direct)
+  const host = useRoom((snapshot) => snapshot.meeting?.role === 'host')
   const [panel, setPanel] = useState<Panel | null>(null)
   const [opened, setOpened] = useState<Opened | null>(null)
   const unread = useUnread(panel === 'chat')
@@ -68,8 +73,11 @@ export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): R
           <h1 className="visually-hidden">{room}</h1>
           <div className="room-top">
             <StatusBanner />
+            <LobbyBanner />
           </div>
           <Stage onInvite={() => setOpened('invite')} />
+          <FloatingReactions />
+          <Captions />
         </main>
         {panel && (
           <aside
@@ -93,6 +101,7 @@ export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): R
         </Suspense>
       )}
       <Invite room={room} path={path} open={opened === 'invite'} onClose={() => setOpened(null)} />
+      <HostDialog open={opened === 'host'} onClose={() => setOpened(null)} />
       <ViewDialog open={opened === 'view'} onClose={() => setOpened(null)} />
       <Shortcuts
         open={opened === 'shortcuts'}
@@ -100,7 +109,7 @@ export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): R
         on={keys.on}
         onChange={keys.setOn}
       />
-      <LeaveDialog open={opened === 'leave'} onClose={() => setOpened(null)} onLeave={() => void session.leave()} />
+      <LeaveDialog open={opened === 'leave'} onClose={() => setOpened(null)} onLeave={() => void session.leave()} onEnd={host ? () => void session.meeting?.moderate({ act: 'end' }) : undefined} />
     </div>
   )
 }

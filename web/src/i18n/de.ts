@@ -1,8 +1,10 @@
 /** Deutsch. */
 
 import type { Messages } from './en'
+import { meetDe } from './meet.de'
 
 export const de: Messages = {
+  meet: meetDe,
   language: 'Deutsch',
   app: { name: 'Roomful', tagline: 'Von Angesicht zu Angesicht, auf dem eigenen Server.', skip: 'Zum Inhalt springen' },
   home: {
@@ -226,6 +228,8 @@ export const de: Messages = {
     view: 'Ansicht: Anordnung, Spiegeln, mich ausblenden',
     invite: 'Einladen',
     stages: 'So funktioniert dieser Anruf',
+    talk: 'Sprechen, solange gehalten (wenn stumm)',
+    hand: 'Hand heben oder senken',
     leave: 'Den Raum verlassen',
     help: 'Diese Liste zeigen',
   },
@@ -248,6 +252,11 @@ export const de: Messages = {
     title: 'Das hat nicht geklappt',
     room_not_found: 'Dieser Raum ist noch nicht offen. Öffnen kann ihn nur, wer den Gastgeber-Link hat; bitte die Person hinein und versuche es dann erneut.',
     host_key_invalid: 'Der Gastgeber-Link gilt nicht (mehr). Als Gast kannst du beitreten, sobald der Raum offen ist.',
+    room_locked: 'Der Raum ist abgeschlossen. Bitte jemanden darin, aufzumachen.',
+    lobby_refused: 'Du wurdest diesmal nicht eingelassen.',
+    lobby_full: 'An der Tür warten schon zu viele. Versuch es später noch einmal.',
+    removed: 'Du wurdest aus diesem Raum entfernt und kannst nicht zurück, solange er besteht.',
+    left: 'Du hast nicht gewartet.',
     room_full: 'Dieser Raum ist voll. Versuche es wieder, wenn jemand gegangen ist.',
     too_many_rooms: 'Auf dem Server sind so viele Räume offen, wie er trägt. Versuche es später.',
     too_many_requests: 'Zu viele Versuche. Warte einige Sekunden und versuche es erneut.',

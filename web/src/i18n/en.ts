@@ -1,6 +1,9 @@
 /** English, and the shape every language must have. */
 
+import { meetEn } from './meet.en'
+
 export const en = {
+  meet: meetEn,
   language: 'English',
   app: { name: 'Roomful', tagline: 'Talk face to face, on a server of your own.', skip: 'Skip to the content' },
   home: {
@@ -224,6 +227,8 @@ export const en = {
     view: 'View: layout, mirror, hide myself',
     invite: 'Invite people',
     stages: 'How this call works',
+    talk: 'Speak while held (while muted)',
+    hand: 'Raise or lower the hand',
     leave: 'Leave the room',
     help: 'Show this list',
   },
@@ -246,6 +251,11 @@ export const en = {
     title: 'That did not work',
     room_not_found: 'This room is not open yet. Only somebody with the host link can open it; ask them to come in, then try again.',
     host_key_invalid: 'The host link is not valid (any more). You can still join as a guest once the room is open.',
+    room_locked: 'The room is locked. Ask somebody inside to open it.',
+    lobby_refused: 'You were not let in this time.',
+    lobby_full: 'Too many people wait at the door already. Try again in a while.',
+    removed: 'You were removed from this room and cannot come back while it lasts.',
+    left: 'You did not wait to be let in.',
     room_full: 'This room is full. Try again when somebody has left.',
     too_many_rooms: 'The server has as many rooms open as it takes. Try again later.',
     too_many_requests: 'Too many attempts. Wait a few seconds and try again.',

@@ -59,6 +59,7 @@ export interface PeerOptions {
 }
 
 export class PeerSession implements RoomSession {
+  readonly meeting = null
   private readonly view: RoomView
   private readonly peers = new Map<string, Peer>()
   private readonly own: OwnMedia
@@ -405,6 +406,7 @@ export class PeerSession implements RoomSession {
       canChat: true,
       audioBlocked: this.blocked && peers.length > 0,
       notices,
+      meeting: null,
     }
   }
 
@@ -434,6 +436,8 @@ export class PeerSession implements RoomSession {
       camera: camera ? playable(camera) : null,
       quality: 'unknown',
       sharing: this.own.tracks.has('screen'),
+      role: 'speaker',
+      handAt: 0,
     }
   }
 
@@ -449,6 +453,8 @@ export class PeerSession implements RoomSession {
       camera: camera && peer.presence.camera ? playable(camera) : null,
       quality: peer.quality,
       sharing: peer.presence.screen,
+      role: 'speaker',
+      handAt: 0,
     }
   }
 

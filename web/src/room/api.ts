@@ -16,6 +16,8 @@ export interface JoinAnswer {
   readonly identity: string
   readonly identity_key: string
   readonly host: boolean
+  /** Newcomers come in with the microphone off. */
+  readonly quiet: boolean
 }
 
 export interface ServerInfo {
@@ -38,7 +40,7 @@ export class ApiError extends Error {
 type Fields = Record<string, unknown>
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null
 
-async function ask(path: string, init: RequestInit): Promise<Fields> {
+export async function ask(path: string, init: RequestInit): Promise<Fields> {
   let response: Response
   let body: unknown = null
   try {
@@ -69,12 +71,23 @@ const string = (fields: Fields, key: string): string => {
   return typeof value === 'string' ? value : ''
 }
 
+/** Raises ApiError; with the code `lobby_waiting` the answer's identity is to be used for asking again. */
+export class Waiting extends ApiError {
+  constructor(
+    readonly identity: string,
+    readonly identity_key: string,
+  ) {
+    super('lobby_waiting', 'somebody must let you in')
+  }
+}
+
 export async function requestJoin(request: JoinRequest): Promise<JoinAnswer> {
   const fields = await ask('/api/join', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(request),
   })
+  if (fields['waiting'] === true) throw new Waiting(string(fields, 'identity'), string(fields, 'identity_key'))
   const token = string(fields, 'token')
   if (!token) throw new ApiError('unexpected', 'the answer has no token')
   return {
@@ -84,6 +97,7 @@ export async function requestJoin(request: JoinRequest): Promise<JoinAnswer> {
     identity: string(fields, 'identity'),
     identity_key: string(fields, 'identity_key'),
     host: fields['host'] === true,
+    quiet: fields['quiet'] === true,
   }
 }
 

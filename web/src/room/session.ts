@@ -17,11 +17,13 @@ import {
 import { roomPath } from '../app/route'
 import { withLine } from './chat'
 import { saveDeviceChoice, type DeviceChoice } from './device'
+import { handOf, Meeting, roleIn } from './meeting'
 import { deviceProblem, endReason } from './reason'
 import type {
   ChatLine,
   DeviceKind,
   DeviceList,
+  Notice,
   NoticeEntry,
   ParticipantView,
   RoomSession,
@@ -39,6 +41,7 @@ type Source = 'mic' | 'camera' | 'share'
 
 export class LiveSession implements RoomSession {
   readonly room: Room
+  readonly meeting: Meeting
   private readonly view: RoomView
   private chat: readonly ChatLine[] = []
   private busy: ReadonlySet<Source> = new Set()
@@ -47,6 +50,7 @@ export class LiveSession implements RoomSession {
   constructor(
     private readonly name: string,
     choice: DeviceChoice,
+    token: () => Promise<string>,
   ) {
     this.room = new Room({
       adaptiveStream: true,
@@ -55,7 +59,14 @@ export class LiveSession implements RoomSession {
       videoCaptureDefaults: choice.videoinput ? { deviceId: choice.videoinput } : {},
       ...(choice.audiooutput ? { audioOutput: { deviceId: choice.audiooutput } } : {}),
     })
-    this.view = new RoomView((notices) => this.build(notices))
+    let view: RoomView | null = null
+    this.meeting = new Meeting({
+      room: this.room,
+      token,
+      changed: () => view?.changed(),
+      notify: (notice) => view?.notify(notice),
+    })
+    this.view = view = new RoomView((notices) => this.build(notices))
     this.listen()
   }
 
@@ -144,6 +155,11 @@ export class LiveSession implements RoomSession {
     }
   }
 
+  /** Once, of the way in. */
+  tell(notice: Notice): void {
+    this.view.notify(notice)
+  }
+
   dismiss(notice: number): void {
     this.view.dismiss(notice)
   }
@@ -222,6 +238,12 @@ export class LiveSession implements RoomSession {
         () => undefined, // its sender vanished half-way: there is no message
       )
     })
+    // What one does oneself is `busy`; the rest is a host's doing.
+    room.on(RoomEvent.TrackMuted, (publication, by) => {
+      if (!by.isLocal) return
+      if (publication.source === Track.Source.Microphone && !this.busy.has('mic')) this.view.notify({ kind: 'muted' })
+      if (publication.source === Track.Source.Camera && !this.busy.has('camera')) this.view.notify({ kind: 'stopped' })
+    })
     room.on(RoomEvent.Disconnected, (reason?: DisconnectReason) => {
       this.end ??= endReason(reason)
       for (const one of room.remoteParticipants.values())
@@ -256,6 +278,7 @@ export class LiveSession implements RoomSession {
       canChat: local.permissions?.canPublishData ?? true,
       audioBlocked: !room.canPlaybackAudio && remote.length > 0,
       notices,
+      meeting: this.meeting.view(),
     }
   }
 
@@ -318,6 +341,8 @@ function viewOf(one: Participant | LocalParticipant): ParticipantView {
     camera: camera && !camera.isMuted ? (camera.videoTrack ?? null) : null,
     quality: one.connectionQuality,
     sharing: one.isScreenShareEnabled,
+    role: roleIn(one),
+    handAt: handOf(one),
   }
 }
 

@@ -1,5 +1,9 @@
 /** The shapes that screens render. Made by `session`; immutable, a new snapshot for every change. */
 
+import type { CaptionLine } from './captions'
+import type { Act, House, Role } from './house'
+import type { Reaction, ReactionEntry } from './reactions'
+
 /** A track as a screen sees it: something that plays in an element. */
 export interface PlayableTrack {
   readonly sid?: string | undefined
@@ -20,6 +24,9 @@ export interface ParticipantView {
   readonly camera: PlayableTrack | null
   readonly quality: Quality
   readonly sharing: boolean
+  readonly role: Role
+  /** When the hand was raised, Unix time in ms; 0 when it is not. */
+  readonly handAt: number
 }
 
 export interface ScreenView {
@@ -53,6 +60,9 @@ export type Notice =
   | { readonly kind: 'device'; readonly device: 'mic' | 'camera' | 'screen' | 'speaker'; readonly problem: DeviceProblem }
   | { readonly kind: 'chat_failed' }
   | { readonly kind: 'not_allowed' }
+  | { readonly kind: 'not_done' | 'muted' | 'stopped' | 'quiet' }
+  | { readonly kind: 'hand' | 'waiting'; readonly name: string }
+  | { readonly kind: 'role'; readonly role: Role }
 
 export type DeviceProblem = 'denied' | 'missing' | 'busy' | 'insecure' | 'other'
 
@@ -79,6 +89,25 @@ export interface RoomSnapshot {
   readonly canChat: boolean
   readonly audioBlocked: boolean
   readonly notices: readonly NoticeEntry[]
+  /** Null in a direct call, which has no host. */
+  readonly meeting: MeetingView | null
+}
+
+/** What a meeting has beyond media. */
+export interface MeetingView {
+  /** One's own. */
+  readonly role: Role
+  readonly reactions: readonly ReactionEntry[]
+  readonly captions: readonly CaptionLine[]
+  /** For hosts and co-hosts. */
+  readonly house: House | null
+}
+
+export interface MeetingActions {
+  setHand(up: boolean): Promise<void>
+  react(reaction: Reaction): Promise<void>
+  /** Resolves to whether it was done. */
+  moderate(act: Act): Promise<boolean>
 }
 
 export type DeviceKind = 'audioinput' | 'videoinput' | 'audiooutput'
@@ -102,4 +131,5 @@ export interface RoomSession {
   useDevice(kind: DeviceKind, id: string): Promise<void>
   dismiss(notice: number): void
   leave(): Promise<void>
+  readonly meeting: MeetingActions | null
 }

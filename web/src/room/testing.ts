@@ -12,5 +12,7 @@ export const person = (identity: string, more: Partial<ParticipantView> = {}): P
   camera: null,
   quality: 'good',
   sharing: false,
+  role: 'speaker',
+  handAt: 0,
   ...more,
 })

@@ -1,14 +1,16 @@
 /** The bar of the call: what one does all the time. On phones it holds five buttons and "more". */
 
 import type { ReactNode } from 'react'
-import { Button as AriaButton, Menu, MenuItem, MenuTrigger, Popover } from 'react-aria-components'
+import { Button as AriaButton, Menu, MenuItem, MenuSection, MenuTrigger, Popover } from 'react-aria-components'
 import type { Opened, Panel } from '../../app/RoomScreen'
 import { useT } from '../../i18n'
 import { useRoom, useSession } from '../../room/hooks'
 import type { Switch } from '../../room/snapshot'
 import { IconButton } from '../../ui/Button'
 import { Icon } from '../../ui/Icon'
+import { REACTIONS } from '../../room/reactions'
 import { DeviceMenu } from '../devices/DeviceMenu'
+import { ReactButton } from '../react/Reactions'
 import { KEYS } from './keys'
 
 export interface ControlBarProps {
@@ -29,6 +31,10 @@ export function ControlBar({ panel, unread, onPanel, onOpen }: ControlBarProps):
   const share = useRoom((snapshot) => snapshot.share)
   const canPublish = useRoom((snapshot) => snapshot.canPublish)
   const count = useRoom((snapshot) => snapshot.participants.length)
+  const hand = useRoom((snapshot) => snapshot.participants.some((one) => one.isLocal && one.handAt > 0))
+  const waiting = useRoom((snapshot) => snapshot.meeting?.house?.waiting.length ?? 0)
+  const hosts = useRoom((snapshot) => snapshot.meeting?.house != null)
+  const { meeting } = session
   const canShare = 'mediaDevices' in navigator && 'getDisplayMedia' in navigator.mediaDevices
 
   return (
@@ -79,15 +85,29 @@ export function ControlBar({ panel, unread, onPanel, onOpen }: ControlBarProps):
             <Icon name="speaker" size={18} /> {t.room.listening}
           </span>
         )}
+        {meeting && (
+          <span className="wide-only pair">
+            <IconButton
+              label={hand ? t.meet.lower : t.meet.raise}
+              icon="hand"
+              shortcut={KEYS.hand}
+              tone={hand ? 'active' : 'plain'}
+              pressed={hand}
+              onPress={() => void meeting.setHand(!hand)}
+            />
+            <ReactButton />
+          </span>
+        )}
         <span className="phone-only">
           <ChatButton panel={panel} unread={unread} onPanel={onPanel} />
         </span>
         <span className="phone-only">
-          <MoreMenu canShare={canPublish && canShare} share={share} onPanel={onPanel} onOpen={onOpen} />
+          <MoreMenu canShare={canPublish && canShare} share={share} hand={hand} hosts={hosts} onPanel={onPanel} onOpen={onOpen} />
         </span>
         <IconButton label={t.room.leave} icon="leave" shortcut={KEYS.leave} tone="danger" onPress={() => onOpen('leave')} />
       </div>
       <div className="bar-end wide-only">
+        {hosts && <IconButton label={t.meet.host.title} icon="shield" tone="quiet" onPress={() => onOpen('host')} />}
         <IconButton label={t.room.invite} icon="invite" shortcut={KEYS.invite} tone="quiet" onPress={() => onOpen('invite')} />
         <IconButton
           label={t.room.peopleCount(count)}
@@ -95,7 +115,7 @@ export function ControlBar({ panel, unread, onPanel, onOpen }: ControlBarProps):
           shortcut={KEYS.people}
           tone={panel === 'people' ? 'active' : 'quiet'}
           pressed={panel === 'people'}
-          badge={count}
+          badge={waiting > 0 ? `${count}+${waiting}` : count}
           onPress={() => onPanel('people')}
         />
         <ChatButton panel={panel} unread={unread} onPanel={onPanel} />
@@ -130,10 +150,12 @@ function ChatButton({ panel, unread, onPanel }: Pick<ControlBarProps, 'panel' | 
 
 interface MoreProps extends Pick<ControlBarProps, 'onPanel' | 'onOpen'> {
   canShare: boolean
+  hand: boolean
+  hosts: boolean
   share: Switch
 }
 
-function MoreMenu({ canShare, share, onPanel, onOpen }: MoreProps): ReactNode {
+function MoreMenu({ canShare, share, hand, hosts, onPanel, onOpen }: MoreProps): ReactNode {
   const t = useT()
   const session = useSession()
   return (
@@ -142,7 +164,28 @@ function MoreMenu({ canShare, share, onPanel, onOpen }: MoreProps): ReactNode {
         <Icon name="more" />
       </AriaButton>
       <Popover className="popover" placement="top">
-        <Menu className="list-box">
+        <Menu className="list-box" aria-label={t.room.more}>
+          {session.meeting && (
+            <MenuSection aria-label={t.meet.react} className="reaction-row">
+              {REACTIONS.map((one, index) => (
+                <MenuItem key={one} className="reaction" textValue={t.meet.reactions[index] ?? one} aria-label={t.meet.reactions[index] ?? one} onAction={() => void session.meeting?.react(one)}>
+                  {one}
+                </MenuItem>
+              ))}
+            </MenuSection>
+          )}
+          {session.meeting && (
+            <MenuItem className="list-item" onAction={() => void session.meeting?.setHand(!hand)}>
+              <Icon name="hand" size={20} />
+              <span>{hand ? t.meet.lower : t.meet.raise}</span>
+            </MenuItem>
+          )}
+          {hosts && (
+            <MenuItem className="list-item" onAction={() => onOpen('host')}>
+              <Icon name="shield" size={20} />
+              <span>{t.meet.host.title}</span>
+            </MenuItem>
+          )}
           {canShare && (
             <MenuItem className="list-item" onAction={() => void session.setShare(share !== 'on')}>
               <Icon name="screen" size={20} />

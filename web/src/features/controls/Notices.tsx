@@ -80,5 +80,19 @@ function noticeText(notice: Notice, t: Messages): string {
       return t.room.chatFailed
     case 'not_allowed':
       return t.room.notAllowed
+    case 'not_done':
+      return t.meet.notDone
+    case 'muted':
+      return t.meet.mutedByHost
+    case 'stopped':
+      return t.meet.stoppedByHost
+    case 'quiet':
+      return t.meet.quiet
+    case 'hand':
+      return t.meet.handUp(notice.name)
+    case 'waiting':
+      return t.meet.knocked(notice.name)
+    case 'role':
+      return t.meet.roleNow[notice.role]
   }
 }

@@ -9,6 +9,8 @@ export const KEYS = {
   view: 'L',
   invite: 'I',
   stages: 'W',
+  talk: 'Space',
+  hand: 'H',
   leave: 'Q',
   help: '?',
 } as const
@@ -25,9 +27,14 @@ interface Pressed {
 
 export function actionOf(pressed: Pressed): Action | null {
   if (pressed.ctrlKey || pressed.metaKey || pressed.altKey || pressed.repeat) return null
-  const key = pressed.key.toUpperCase()
+  const key = pressed.key === ' ' ? 'Space' : pressed.key.toUpperCase()
   for (const [action, one] of Object.entries(KEYS)) if (one === key) return action as Action
   return null
+}
+
+/** Whether the space bar presses what has the focus. */
+export function takesSpace(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.matches('button, a, summary, [role=button], [role=log], [tabindex="0"]')
 }
 
 /** Whether keys pressed here are text, or choose by letter in a list. */

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'react'
 import type { Opened } from '../../app/RoomScreen'
 import { saveShortcutsOn, shortcutsOn } from '../../room/device'
 import type { RoomSession } from '../../room/snapshot'
-import { actionOf, takesText, type Action } from './keys'
+import { actionOf, takesSpace, takesText, type Action } from './keys'
 
 export interface ShortcutsOf {
   readonly session: RoomSession
@@ -23,12 +23,37 @@ export function useShortcuts(given: ShortcutsOf): { on: boolean; setOn: (on: boo
     const pressed = (event: KeyboardEvent): void => {
       if (event.defaultPrevented || latest.current.blocked || takesText(event.target)) return
       const action = actionOf(event)
-      if (!action || (!on && action !== 'help')) return
+      if (!action || action === 'talk' || (!on && action !== 'help')) return
       event.preventDefault()
       run(action, latest.current)
     }
+    // Held to speak: the microphone is off again when the key is let go, and when the window loses sight of the key.
+    let talking = false
+    const talk = (event: KeyboardEvent): void => {
+      const { session, blocked } = latest.current
+      if (!on || event.key !== ' ' || event.defaultPrevented || blocked || takesText(event.target) || takesSpace(event.target)) return
+      if (event.ctrlKey || event.metaKey || event.altKey) return
+      event.preventDefault()
+      const { mic, canPublish } = session.snapshot()
+      if (event.repeat || talking || mic !== 'off' || !canPublish) return
+      talking = true
+      void session.setMic(true)
+    }
+    const hush = (event: Event): void => {
+      if (!talking || (event instanceof KeyboardEvent && event.key !== ' ')) return
+      talking = false
+      void quiet(latest.current.session)
+    }
     addEventListener('keydown', pressed)
-    return () => removeEventListener('keydown', pressed)
+    addEventListener('keydown', talk)
+    addEventListener('keyup', hush)
+    addEventListener('blur', hush)
+    return () => {
+      removeEventListener('keydown', pressed)
+      removeEventListener('keydown', talk)
+      removeEventListener('keyup', hush)
+      removeEventListener('blur', hush)
+    }
   }, [on])
   return {
     on,
@@ -50,6 +75,11 @@ function run(action: Action, { session, act }: ShortcutsOf): void {
       return
     case 'share':
       if (canPublish) void session.setShare(share !== 'on')
+      return
+    case 'hand':
+      void session.meeting?.setHand(!session.snapshot().participants.some((one) => one.isLocal && one.handAt > 0))
+      return
+    case 'talk': // held, not pressed: see above
       return
     case 'chat':
       act.chat()
@@ -73,4 +103,10 @@ function run(action: Action, { session, act }: ShortcutsOf): void {
       act.open('shortcuts')
       return
   }
+}
+
+/** Off as soon as it may be: a microphone that is just starting is waited for. */
+async function quiet(session: RoomSession): Promise<void> {
+  for (let tries = 0; session.snapshot().mic === 'busy' && tries < 40; tries++) await new Promise((resolve) => setTimeout(resolve, 50))
+  if (session.snapshot().mic === 'on') await session.setMic(false)
 }

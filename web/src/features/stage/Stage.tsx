@@ -25,16 +25,17 @@ export function Stage({ onInvite }: { onInvite: () => void }): ReactNode {
   const { layout, pinned, hideSelf } = useLook()
   const [asked, setAsked] = useState<Asked | null>(null)
   const ask = useCallback((identity: string, by: HTMLElement) => setAsked({ identity, by }), [])
+  const hands = people.filter((one) => one.handAt > 0).sort((a, b) => a.handAt - b.handAt).map((one) => one.identity)
   const { shape, main, others } = arrange(people, screens, { layout, pinned, hideSelf, dominant })
 
   return (
     <section className="stage" data-layout={shape} aria-label={t.room.stage}>
       {shape === 'grid' ? (
-        <Grid subjects={others} alone={people.length === 1 && screens.length === 0} onInvite={onInvite} onAsk={ask} />
+        <Grid subjects={others} hands={hands} alone={people.length === 1 && screens.length === 0} onInvite={onInvite} onAsk={ask} />
       ) : (
         <>
-          {main && <Main subject={main} onAsk={ask} />}
-          {shape === 'side' ? others.length > 0 && <Strip subjects={others} onAsk={ask} /> : <Corners subjects={others} onAsk={ask} />}
+          {main && <Main subject={main} hands={hands} onAsk={ask} />}
+          {shape === 'side' ? others.length > 0 && <Strip subjects={others} hands={hands} onAsk={ask} /> : <Corners subjects={others} hands={hands} onAsk={ask} />}
         </>
       )}
       <TileMenu asked={asked} onClose={() => setAsked(null)} />
@@ -44,28 +45,29 @@ export function Stage({ onInvite }: { onInvite: () => void }): ReactNode {
 
 interface PartProps {
   subjects: readonly Subject[]
+  hands: readonly string[]
   onAsk: (identity: string, by: HTMLElement) => void
 }
 
-function One({ subject, size, onAsk }: { subject: Subject; size?: { width: number; height: number }; onAsk: PartProps['onAsk'] }): ReactNode {
+function One({ subject, size, hands, onAsk }: { subject: Subject; size?: { width: number; height: number } } & Omit<PartProps, 'subjects'>): ReactNode {
   const sized = size ? { size } : {}
   return subject.kind === 'person' ? (
-    <Tile person={subject.person} onAsk={onAsk} {...sized} />
+    <Tile person={subject.person} hand={hands.indexOf(subject.id) + 1} onAsk={onAsk} {...sized} />
   ) : (
     <ScreenTile screen={subject.screen} {...sized} />
   )
 }
 
-function Main({ subject, onAsk }: { subject: Subject; onAsk: PartProps['onAsk'] }): ReactNode {
+function Main({ subject, hands, onAsk }: { subject: Subject } & Omit<PartProps, 'subjects'>): ReactNode {
   if (subject.kind === 'screen') return <Screen key={subject.id} screen={subject.screen} />
   return (
     <ul className="main-place">
-      <Tile key={subject.id} person={subject.person} onAsk={onAsk} large />
+      <Tile key={subject.id} person={subject.person} hand={hands.indexOf(subject.id) + 1} onAsk={onAsk} large />
     </ul>
   )
 }
 
-function Grid({ subjects, alone, onInvite, onAsk }: PartProps & { alone: boolean; onInvite: () => void }): ReactNode {
+function Grid({ subjects, hands, alone, onInvite, onAsk }: PartProps & { alone: boolean; onInvite: () => void }): ReactNode {
   const t = useT()
   const place = useRef<HTMLUListElement>(null)
   const size = useSize(place)
@@ -77,7 +79,7 @@ function Grid({ subjects, alone, onInvite, onAsk }: PartProps & { alone: boolean
   return (
     <div className="grid-place">
       <ul className="grid" ref={place} data-count={shown.length} style={{ gap }}>
-        {width > 0 && shown.map((one) => <One key={one.id} subject={one} size={{ width, height }} onAsk={onAsk} />)}
+        {width > 0 && shown.map((one) => <One key={one.id} subject={one} size={{ width, height }} hands={hands} onAsk={onAsk} />)}
       </ul>
       {pages > 1 && (
         <nav className="pages" aria-label={t.room.pages}>
@@ -101,7 +103,7 @@ function Grid({ subjects, alone, onInvite, onAsk }: PartProps & { alone: boolean
   )
 }
 
-function Strip({ subjects, onAsk }: PartProps): ReactNode {
+function Strip({ subjects, hands, onAsk }: PartProps): ReactNode {
   const t = useT()
   const place = useRef<HTMLUListElement>(null)
   const { width, height } = useSize(place)
@@ -111,7 +113,7 @@ function Strip({ subjects, onAsk }: PartProps): ReactNode {
   return (
     <ul className="strip" ref={place}>
       {shown.map((one) => (
-        <One key={one.id} subject={one} onAsk={onAsk} />
+        <One key={one.id} subject={one} hands={hands} onAsk={onAsk} />
       ))}
       {hidden > 0 && (
         <li className="tile more">

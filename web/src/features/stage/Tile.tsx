@@ -15,16 +15,18 @@ export interface TileProps {
   size?: { width: number; height: number }
   /** The one that fills the stage: nothing of it is cut off. */
   large?: boolean
+  /** Its place among raised hands; 0 when it is down. */
+  hand?: number
   onAsk: (identity: string, by: HTMLElement) => void
 }
 
-export const Tile = memo(function Tile({ person, size, large = false, onAsk }: TileProps): ReactNode {
+export const Tile = memo(function Tile({ person, size, large = false, hand = 0, onAsk }: TileProps): ReactNode {
   const t = useT()
   const { mirror, pinned } = useLook()
   const button = useRef<HTMLButtonElement>(null)
   const name = person.isLocal ? t.room.youSuffix(person.name) : person.name
   const isPinned = pinned === person.identity
-  const state = [person.micOn ? t.room.unmuted : t.room.muted, person.speaking ? t.room.speaking : '', isPinned ? t.view.pinned : ''].filter(Boolean)
+  const state = [person.micOn ? t.room.unmuted : t.room.muted, person.speaking ? t.room.speaking : '', isPinned ? t.view.pinned : '', hand > 0 ? t.meet.handNumber(hand) : ''].filter(Boolean)
   return (
     <li
       className={`tile tint-${tint(person.identity || person.name)}${large ? ' large' : ''}`}
@@ -40,6 +42,11 @@ export const Tile = memo(function Tile({ person, size, large = false, onAsk }: T
         <TrackVideo track={person.camera} label={name} mirrored={person.isLocal && mirror} />
       ) : (
         <Avatar name={person.name} identity={person.identity} />
+      )}
+      {hand > 0 && (
+        <span className="tile-hand" aria-hidden="true">
+          ✋ {hand}
+        </span>
       )}
       <span className="tile-name">
         {!person.micOn && (
@@ -75,6 +82,7 @@ function same(before: TileProps, after: TileProps): boolean {
     before.size?.height === after.size?.height &&
     before.large === after.large &&
     before.onAsk === after.onAsk &&
+    before.hand === after.hand &&
     a.identity === b.identity &&
     a.name === b.name &&
     a.speaking === b.speaking &&

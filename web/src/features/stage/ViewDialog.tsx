@@ -4,7 +4,7 @@ import type { ReactNode } from 'react'
 import { Label, RadioButton, RadioField, RadioGroup } from 'react-aria-components'
 import { useT } from '../../i18n'
 import { LAYOUTS, type Layout } from '../../room/layout'
-import { look, useLook } from '../../room/look'
+import { CAPTION_SIZES, look, useLook } from '../../room/look'
 import { Dialog } from '../../ui/Dialog'
 import { Toggle } from '../../ui/Toggle'
 
@@ -19,7 +19,7 @@ const DRAWN: Readonly<Record<Layout, readonly (readonly [number, number, number,
 
 export function ViewDialog({ open, onClose }: { open: boolean; onClose: () => void }): ReactNode {
   const t = useT()
-  const { layout, mirror, hideSelf } = useLook()
+  const { layout, mirror, hideSelf, captions, captionSize } = useLook()
   return (
     <Dialog title={t.view.title} open={open} onClose={onClose}>
       <RadioGroup
@@ -52,6 +52,23 @@ export function ViewDialog({ open, onClose }: { open: boolean; onClose: () => vo
         <Toggle on={hideSelf} onChange={(on) => look.set({ hideSelf: on })}>
           {t.view.hide}
         </Toggle>
+        <Toggle on={captions} onChange={(on) => look.set({ captions: on })}>
+          {t.meet.captionsOn}
+        </Toggle>
+        {captions && (
+          <RadioGroup
+            className="caption-sizes"
+            aria-label={t.meet.captionSize}
+            value={String(captionSize)}
+            onChange={(value) => look.set({ captionSize: Number(value) })}
+          >
+            {CAPTION_SIZES.map((one) => (
+              <RadioField key={one} value={String(one)}>
+                <RadioButton>{one}%</RadioButton>
+              </RadioField>
+            ))}
+          </RadioGroup>
+        )}
       </div>
     </Dialog>
   )
