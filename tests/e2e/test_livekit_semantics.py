@@ -188,11 +188,6 @@ async def test_a_program_mutes_and_chooses_subscriptions(sdk: Sdk, connect: Conn
             with pytest.raises(api.TwirpError) as missing:
                 await programs.room.mute_published_track(request)
             assert missing.value.code == "not_found"
-        with pytest.raises(api.TwirpError) as later:
-            await programs.room.move_participant(
-                api.MoveParticipantRequest(room="choose", identity="ada", destination_room="other")
-            )
-        assert later.value.code == "unimplemented"
     finally:
         feeding.cancel()
 

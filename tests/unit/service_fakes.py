@@ -25,8 +25,13 @@ class Engine:
     transports: list[tuple[str, str, str]] = field(default_factory=list)
     calls: list[tuple[object, ...]] = field(default_factory=list)
 
-    def open_room(self, room: str, sink: Callable[[MediaReport], None]) -> None:
+    apart: bool = False
+
+    def open_room(self, room: str, sink: Callable[[MediaReport], None], *, beside: str = "") -> None:
         self.sinks[room] = sink
+
+    def together(self, *rooms: str) -> bool:
+        return not self.apart
 
     def close_room(self, room: str) -> None:
         del self.sinks[room]

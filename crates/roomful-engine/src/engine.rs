@@ -10,7 +10,7 @@ use crate::worker::{Ready, Worker};
 use roomful_rtc::dtls::DtlsIdentity;
 use roomful_rtc::sdp::candidate;
 use roomful_rtc::transport::Protocol;
-use roomful_sfu::command::Command;
+use roomful_sfu::command::{Command, Id};
 use roomful_sfu::event::Event;
 use roomful_sfu::{Router, RouterConfig};
 use std::hash::{BuildHasher, Hasher};
@@ -143,6 +143,12 @@ impl Engine {
         thread.orders.send(command).map_err(|_| EngineError::Dead)?;
         thread.wake.wake();
         Ok(())
+    }
+
+    /// Whether these rooms are all there, and on one thread: then people can go from one to the other, and be shown there.
+    pub fn together(&self, rooms: &[Id]) -> bool {
+        let placement = self.placement.lock().unwrap_or_else(PoisonError::into_inner);
+        placement.together(rooms)
     }
 
     /// All news since the last call, in order.
@@ -308,7 +314,12 @@ mod tests {
     fn it_starts_answers_and_stops() {
         let engine = Engine::start(&local()).unwrap();
         assert_eq!(engine.ports().len(), 2);
-        engine.command(Command::OpenRoom { room: "RM_1".into() }).unwrap();
+        engine
+            .command(Command::OpenRoom {
+                room: "RM_1".into(),
+                beside: None,
+            })
+            .unwrap();
         engine
             .command(Command::AskStats {
                 request: 7,
@@ -342,7 +353,9 @@ mod tests {
         };
         let open = |n: u32| {
             let room = format!("RM_{n}").into();
-            engine.command(Command::OpenRoom { room }).map_err(|e| e.code())
+            engine
+                .command(Command::OpenRoom { room, beside: None })
+                .map_err(|e| e.code())
         };
         assert_eq!((open(1), open(2)), (Ok(()), Err("overloaded")));
         let close = Command::CloseRoom { room: "RM_1".into() };

@@ -24,16 +24,15 @@ impl Placement {
     /// The thread of a command; remembers what it makes and forgets what it ends. `None` for things unknown.
     pub fn place(&mut self, command: &Command) -> Option<usize> {
         match command {
-            Command::OpenRoom { room } => {
+            Command::OpenRoom { room, beside } => {
                 if let Some(at) = self.rooms.get(room) {
                     return Some(*at);
                 }
-                let least = self
-                    .load
-                    .iter()
-                    .enumerate()
-                    .min_by_key(|(_, n)| **n)
-                    .map_or(0, |(at, _)| at);
+                let beside = beside.as_ref().and_then(|room| self.rooms.get(room)).copied();
+                let least = beside.unwrap_or_else(|| {
+                    let threads = self.load.iter().enumerate();
+                    threads.min_by_key(|(_, n)| **n).map_or(0, |(at, _)| at)
+                });
                 self.rooms.insert(room.clone(), least);
                 if let Some(load) = self.load.get_mut(least) {
                     *load += 1;
@@ -63,12 +62,25 @@ impl Placement {
             }
             Command::RemoveParticipant { participant } => {
                 let at = self.things.get(participant)?.0;
-                self.people.retain(|_, people| {
-                    people.remove(participant);
-                    !people.is_empty()
-                });
+                self.leave(participant);
                 self.things.retain(|_, (_, owner)| owner != participant);
                 Some(at)
+            }
+            Command::MoveParticipant { participant, room } => {
+                let at = self.thing(participant)?;
+                if self.rooms.get(room) != Some(&at) {
+                    return None;
+                }
+                self.leave(participant);
+                self.people
+                    .entry(room.clone())
+                    .or_default()
+                    .insert(participant.clone());
+                Some(at)
+            }
+            Command::Show { track, room } | Command::Hide { track, room } => {
+                let at = self.thing(track)?;
+                (self.rooms.get(room) == Some(&at)).then_some(at)
             }
             Command::OpenTransport {
                 participant,
@@ -104,6 +116,20 @@ impl Placement {
         }
     }
 
+    /// Whether rooms are there and on one thread.
+    pub fn together(&self, rooms: &[Id]) -> bool {
+        let mut threads = rooms.iter().map(|room| self.rooms.get(room));
+        let first = threads.next().flatten();
+        first.is_some() && threads.all(|at| at == first)
+    }
+
+    fn leave(&mut self, participant: &Id) {
+        self.people.retain(|_, people| {
+            people.remove(participant);
+            !people.is_empty()
+        });
+    }
+
     fn thing(&self, id: &Id) -> Option<usize> {
         self.things.get(id).map(|(at, _)| *at)
     }
@@ -123,7 +149,10 @@ mod tests {
     #[test]
     fn everything_follows_its_room_and_is_forgotten_with_its_participant() {
         let mut placement = Placement::new(2);
-        let room = |n: &str| Command::OpenRoom { room: n.into() };
+        let room = |n: &str| Command::OpenRoom {
+            room: n.into(),
+            beside: None,
+        };
         assert_eq!(
             (placement.place(&room("a")), placement.place(&room("b"))),
             (Some(0), Some(1))
@@ -157,9 +186,44 @@ mod tests {
     }
 
     #[test]
+    fn somebody_who_moves_belongs_to_the_new_room_and_stays_on_its_thread() {
+        let mut placement = Placement::new(2);
+        let open = |room: &str, beside: Option<&str>| Command::OpenRoom {
+            room: room.into(),
+            beside: beside.map(Id::from),
+        };
+        placement.place(&open("a", None));
+        placement.place(&open("b", None));
+        assert_eq!(placement.place(&open("c", Some("b"))), Some(1));
+        assert!(placement.together(&["b".into(), "c".into()]));
+        assert!(!placement.together(&["a".into(), "c".into()]) && !placement.together(&["x".into()]));
+        placement.place(&Command::AddParticipant {
+            room: "b".into(),
+            participant: "PA_1".into(),
+            identity: "x".into(),
+            rights: Rights::default(),
+        });
+        let to = |room: &str| Command::MoveParticipant {
+            participant: "PA_1".into(),
+            room: room.into(),
+        };
+        assert_eq!(
+            (placement.place(&to("a")), placement.place(&to("c"))),
+            (None, Some(1))
+        );
+        placement.place(&Command::CloseRoom { room: "b".into() });
+        assert!(placement.things.contains_key("PA_1"), "it left that room before");
+        placement.place(&Command::CloseRoom { room: "c".into() });
+        assert!(placement.things.is_empty() && placement.people.is_empty());
+    }
+
+    #[test]
     fn a_room_takes_its_people_along_and_counts_once() {
         let mut placement = Placement::new(2);
-        let room = |n: &str| Command::OpenRoom { room: n.into() };
+        let room = |n: &str| Command::OpenRoom {
+            room: n.into(),
+            beside: None,
+        };
         for _ in 0..3 {
             assert_eq!(placement.place(&room("a")), Some(0));
         }

@@ -113,7 +113,10 @@ fn engine(portable: bool, identity: &DtlsIdentity) -> (Engine, SocketAddr, Vec<u
         identity.fingerprint()
     );
     for command in [
-        Command::OpenRoom { room: "RM_1".into() },
+        Command::OpenRoom {
+            room: "RM_1".into(),
+            beside: None,
+        },
         Command::AddParticipant {
             room: "RM_1".into(),
             participant: "PA_1".into(),

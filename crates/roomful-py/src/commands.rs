@@ -21,12 +21,13 @@ const DATA_KINDS: [(&str, DataKind); 3] = [
 ];
 
 /// Every name, in the stub's order; a test compares them with [`command`].
-pub const NAMES: [&str; 28] = [
+pub const NAMES: [&str; 31] = [
     "open_room",
     "close_room",
     "add_participant",
     "set_rights",
     "remove_participant",
+    "move_participant",
     "open_transport",
     "remote_offer",
     "remote_answer",
@@ -35,6 +36,8 @@ pub const NAMES: [&str; 28] = [
     "publish",
     "unpublish",
     "mute",
+    "show",
+    "hide",
     "subscribe",
     "unsubscribe",
     "view",
@@ -59,7 +62,10 @@ pub fn command(name: &str, fields: &Bound<'_, PyAny>) -> PyResult<Command> {
         mapping: fields,
     };
     Ok(match name {
-        "open_room" => Command::OpenRoom { room: f.id("room")? },
+        "open_room" => Command::OpenRoom {
+            room: f.id("room")?,
+            beside: f.maybe::<String>("beside")?.map(Id::from),
+        },
         "close_room" => Command::CloseRoom { room: f.id("room")? },
         "add_participant" => Command::AddParticipant {
             room: f.id("room")?,
@@ -73,6 +79,10 @@ pub fn command(name: &str, fields: &Bound<'_, PyAny>) -> PyResult<Command> {
         },
         "remove_participant" => Command::RemoveParticipant {
             participant: f.id("participant")?,
+        },
+        "move_participant" => Command::MoveParticipant {
+            participant: f.id("participant")?,
+            room: f.id("room")?,
         },
         "open_transport" => Command::OpenTransport {
             participant: f.id("participant")?,
@@ -111,6 +121,14 @@ pub fn command(name: &str, fields: &Bound<'_, PyAny>) -> PyResult<Command> {
         "mute" => Command::Mute {
             track: f.id("track")?,
             muted: f.get("muted")?,
+        },
+        "show" => Command::Show {
+            track: f.id("track")?,
+            room: f.id("room")?,
+        },
+        "hide" => Command::Hide {
+            track: f.id("track")?,
+            room: f.id("room")?,
         },
         "subscribe" => Command::Subscribe {
             participant: f.id("participant")?,

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use roomful_engine::{Config, Engine as Shell, EngineError as Failure};
 use roomful_rtc::transport::Protocol;
+use roomful_sfu::command::Id;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -116,6 +117,11 @@ impl Engine {
             told.push(events::died(py, "a media thread ended by itself")?);
         }
         Ok(told)
+    }
+
+    fn together(&self, py: Python<'_>, rooms: Vec<String>) -> PyResult<bool> {
+        let rooms: Vec<Id> = rooms.into_iter().map(Id::from).collect();
+        Ok(self.shell(py)?.together(&rooms))
     }
 
     fn ports(&self, py: Python<'_>) -> PyResult<Vec<(&'static str, String, u16)>> {

@@ -148,6 +148,8 @@ pub enum Command {
     OpenRoom {
         /// `RM_…`
         room: Id,
+        /// `RM_…` whose thread is to be the new one's, too: people will go from one to the other.
+        beside: Option<Id>,
     },
     /// Ends it and all in it.
     CloseRoom {
@@ -176,6 +178,14 @@ pub enum Command {
     RemoveParticipant {
         /// `PA_…`
         participant: Id,
+    },
+    /// Somebody goes to another room with its transports, tracks and data tracks. What it received, and what others received of
+    /// it, ends; orders that follow say what it receives there.
+    MoveParticipant {
+        /// `PA_…`
+        participant: Id,
+        /// `RM_…`, which is there.
+        room: Id,
     },
     /// Makes a transport. A `Subscriber` one answers with `Event::Offer` as soon as it exists.
     OpenTransport {
@@ -244,6 +254,20 @@ pub enum Command {
         track: Id,
         /// On or off.
         muted: bool,
+    },
+    /// People of another room may receive a track, too.
+    Show {
+        /// `TR_…`
+        track: Id,
+        /// `RM_…`
+        room: Id,
+    },
+    /// And no longer.
+    Hide {
+        /// `TR_…`
+        track: Id,
+        /// `RM_…`
+        room: Id,
     },
     /// A participant shall receive a track.
     Subscribe {

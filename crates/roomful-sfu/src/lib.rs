@@ -27,6 +27,7 @@ mod feedback;
 mod forward;
 mod layers;
 mod media;
+mod moving;
 mod negotiation;
 mod newcomer;
 mod outbound;

@@ -127,7 +127,7 @@ impl Router {
     /// Takes an order.
     pub fn handle_command(&mut self, command: Command, now: Instant) {
         match command {
-            Command::OpenRoom { room } => {
+            Command::OpenRoom { room, .. } => {
                 if !self.room_ids.contains_key(&room) {
                     let key = self.rooms.insert(Room {
                         id: room.clone(),
@@ -149,6 +149,7 @@ impl Router {
                     for participant in people {
                         self.remove_participant(participant, now);
                     }
+                    self.hide_all(key, now);
                     self.rooms.remove(key);
                     self.forget_room_data(key);
                 }
@@ -190,6 +191,9 @@ impl Router {
                 if let Some(&key) = self.participant_ids.get(&participant) {
                     self.remove_participant(key, now);
                 }
+            }
+            Command::MoveParticipant { participant, room } => {
+                self.move_participant(&participant, &room, now);
             }
             Command::OpenTransport {
                 participant,
@@ -242,6 +246,8 @@ impl Router {
                     self.retarget_track(key, now);
                 }
             }
+            Command::Show { track, room } => self.show_track(&track, &room),
+            Command::Hide { track, room } => self.hide_track(&track, &room, now),
             Command::Subscribe {
                 participant,
                 track,

@@ -80,7 +80,7 @@ impl Router {
         ) else {
             return;
         };
-        if person.room != track.room
+        if (person.room != track.room && !track.shown.contains(&person.room))
             || track.owner == person_key
             || person.subscriptions.contains_key(&track_key)
             || person.subscriptions.len() >= self.config.max_subscriptions

@@ -182,6 +182,8 @@ pub struct Track {
     pub id: Id,
     pub owner: Key,
     pub room: Key,
+    /// Other rooms whose people may receive it.
+    pub shown: Vec<Key>,
     pub spec: TrackSpec,
     /// Connection on which it arrives, once bound.
     pub connection: Option<Key>,
@@ -209,6 +211,7 @@ impl Track {
             id: spec.track.clone(),
             owner,
             room,
+            shown: vec![],
             muted: spec.muted,
             spec,
             connection: None,

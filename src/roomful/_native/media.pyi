@@ -4,12 +4,13 @@ Ids are text made by the caller (`RM_…` rooms, `PA_…` participants, `TR_…`
 
 Commands, with their fields (`settings` and `spec` below):
 
-    open_room                 room
+    open_room                 room, beside: str | None (a room whose thread is wanted)
     close_room                room
     add_participant           room, participant, identity, subscribe: bool, publish_data: bool,
                               hidden: bool, agent: bool
     set_rights                participant, subscribe: bool, publish_data: bool, hidden: bool, agent: bool
     remove_participant        participant
+    move_participant          participant, room (on the same thread: `Engine.together`)
     open_transport            participant, transport, role: single|publisher|subscriber, tcp_only: bool,
                               credentials: (ufrag, password)
     remote_offer              request: int, transport, sdp, credentials    → answer | refused
@@ -19,6 +20,8 @@ Commands, with their fields (`settings` and `spec` below):
     publish                   participant, spec
     unpublish                 track
     mute                      track, muted: bool
+    show                      track, room (a track of another room may be received in this one)
+    hide                      track, room
     subscribe                 participant, track, settings
     unsubscribe               participant, track
     view                      participant, track, settings
@@ -111,6 +114,9 @@ class Engine:
 
     def send(self, command: str, fields: Mapping[str, Any]) -> None:
         """One command. Raises ValueError or TypeError when it is malformed, EngineError (`overloaded` when a thread is far behind, which passes; `engine_dead`) when nobody takes it."""
+
+    def together(self, rooms: Sequence[str]) -> bool:
+        """Whether these rooms are all there and on one thread: then people can go from one to the other. Raises EngineError."""
 
     def drain(self) -> list[tuple[str, dict[str, Any]]]:
         """All events since the last call, in order. Raises EngineError (`engine_dead`) after `close`."""

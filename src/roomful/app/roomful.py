@@ -176,6 +176,17 @@ class Roomful:
             raise NotFound("no such participant", code="participant_not_found")
         await actor.ask(Leave(participant.sid, LeaveReason.REMOVED))
 
+    async def move(self, room: str, identity: str, destination: str) -> None:
+        """Takes somebody to another room, which is made when it is not there; what it publishes goes on.
+
+        Raises NotFound, Invalid, LimitExceeded (`room_full`), Unavailable.
+        """
+        await self._require().directory.move(room, identity, destination)
+
+    async def forward(self, room: str, identity: str, destination: str) -> None:
+        """Shows somebody's tracks in another room besides, until it leaves or is removed from that room. Raises as `move`."""
+        await self._require().directory.forward(room, identity, destination)
+
     async def close_room(self, room: str) -> None:
         """Ends a room for everybody. Raises NotFound."""
         await self._require().directory.delete(room)

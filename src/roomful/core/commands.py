@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from roomful.core.participant import Participant
 from roomful.core.permission import Permission, SubscriptionRules
 from roomful.core.policy import RoomRules
 from roomful.core.role import Role
 from roomful.core.track import AddTrack, DataTrackSpec, View
+
+if TYPE_CHECKING:
+    from roomful.core.moving import Traveller
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,34 @@ class Leave:
     participant: str
     reason: str
     """A `core.events.LeaveReason` value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Depart:
+    """It goes to another room, which has taken it: the others see it leave, its media is left alone."""
+
+    participant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrive:
+    """It comes from another room, with all it has there (`core.moving`)."""
+
+    traveller: Traveller
+
+
+@dataclass(frozen=True, slots=True)
+class ShowGuest:
+    """A participant of another room is shown here too, or what is shown of it changed."""
+
+    participant: Participant
+    """As its own room sees it."""
+    rules: SubscriptionRules
+
+
+@dataclass(frozen=True, slots=True)
+class EndGuest:
+    participant: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +332,7 @@ Moderation = Silence | Expel | SetRole | LowerHand | SetRules | Decide | EndForA
 
 Command = (
     Knock | Silence | Expel | SetRole | LowerHand | SetRules | Decide | EndForAll
-    | Join | Activate | Leave | Publish | Bind | Unpublish | Mute | Subscribe | SetView | SetSubscriptionRules
+    | Join | Activate | Leave | Depart | Arrive | ShowGuest | EndGuest | Publish | Bind | Unpublish | Mute | Subscribe | SetView | SetSubscriptionRules
     | UpdateParticipant | UpdateTrack | UpdateRoom | PublishData | UnpublishData | SubscribeData | Sync | Speaking
     | MediaQuality | Demand | StreamPaused | FirstPacket | CannotSubscribe | Tick | Close
 )  # fmt: skip

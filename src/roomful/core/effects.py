@@ -44,6 +44,25 @@ class RemoveMember:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveMember:
+    """To the engine: somebody of another room comes into this one, with transports and tracks, and receives nothing yet."""
+
+    participant: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowTrack:
+    """To the engine: a track of another room may be received in this one."""
+
+    track: str
+
+
+@dataclass(frozen=True, slots=True)
+class HideTrack:
+    track: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnnounceTrack:
     """To the engine: media of this track will come, or will also come in another codec."""
 
@@ -113,8 +132,8 @@ class StopReceivingData:
 
 
 MediaOrder = (
-    AddMember | SetRights | RemoveMember | AnnounceTrack | EndTrack | MuteTrack | Receive | StopReceiving | ChangeView
-    | AnnounceDataTrack | EndDataTrack | ReceiveData | StopReceivingData
+    AddMember | SetRights | RemoveMember | MoveMember | ShowTrack | HideTrack | AnnounceTrack | EndTrack | MuteTrack
+    | Receive | StopReceiving | ChangeView | AnnounceDataTrack | EndDataTrack | ReceiveData | StopReceivingData
 )  # fmt: skip
 
 

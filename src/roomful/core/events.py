@@ -146,6 +146,23 @@ class DataHandles:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """To somebody who was taken to another room: where it is now. What it hears afterwards is of that room."""
+
+    room: RoomInfo
+    participant: Participant
+    others: tuple[Participant, ...]
+    """Everybody else it may see."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentOn:
+    """To somebody who shall join another room: its edge makes the token, and `Left` follows."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """To somebody who must go (or whose leaving is confirmed)."""
 
@@ -164,7 +181,7 @@ class Refused:
 Event = (
     ParticipantsChanged | Published | Unpublished | Muted | SpeakersChanged | RoomChanged | QualityChanged
     | StreamStateChanged | DemandChanged | SubscriptionAllowed | SubscriptionFailed | TrackSubscribed
-    | PermissionChanged | DataPublished | DataUnpublished | DataHandles | Left | Refused
+    | PermissionChanged | DataPublished | DataUnpublished | DataHandles | Moved | SentOn | Left | Refused
 )  # fmt: skip
 
 

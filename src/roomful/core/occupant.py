@@ -58,6 +58,8 @@ class Occupant:
     activated: bool = False
     quality: tuple[str, float] | None = None
     role: Role = Role.SPEAKER
+    guest: bool = False
+    """It is in another room, and only shown here."""
 
     @property
     def sid(self) -> str:
@@ -74,9 +76,9 @@ class Occupant:
 
     @property
     def dependent(self) -> bool:
-        """Agents and recorders: they neither fill a room nor keep it open."""
+        """Agents, recorders and guests: they neither fill a room nor keep it open."""
         permission = self.snapshot.permission
-        return self.snapshot.kind in ("agent", "egress") or permission.agent or permission.recorder
+        return self.guest or self.snapshot.kind in ("agent", "egress") or permission.agent or permission.recorder
 
     def change(self, **fields: object) -> Participant:
         """A new snapshot with the next version."""

@@ -11,13 +11,16 @@ from typing import assert_never
 
 from roomful.core.commands import (
     Activate,
+    Arrive,
     Bind,
     CannotSubscribe,
     Close,
     Command,
     Decide,
     Demand,
+    Depart,
     EndForAll,
+    EndGuest,
     Expel,
     FirstPacket,
     Join,
@@ -32,6 +35,7 @@ from roomful.core.commands import (
     SetRules,
     SetSubscriptionRules,
     SetView,
+    ShowGuest,
     Silence,
     Speaking,
     StreamPaused,
@@ -57,6 +61,7 @@ from roomful.core.data_tracks import (
 from roomful.core.effects import (
     AddMember,
     Effect,
+    MoveMember,
     ParticipantAborted,
     ParticipantJoined,
     ParticipantLeft,
@@ -69,6 +74,7 @@ from roomful.core.effects import (
 from roomful.core.events import (
     LeaveReason,
     Left,
+    Moved,
     Notice,
     ParticipantsChanged,
     PermissionChanged,
@@ -76,6 +82,7 @@ from roomful.core.events import (
     RoomChanged,
     SpeakersChanged,
 )
+from roomful.core.guests import about_guest, end_guest, remove_guest, show_guest
 from roomful.core.moderation import (
     entry_problem,
     expelled,
@@ -87,9 +94,10 @@ from roomful.core.moderation import (
     role_at_door,
     settle,
 )
+from roomful.core.moving import Traveller, bring_along, take_in, traveller
 from roomful.core.occupant import Occupant
 from roomful.core.participant import Participant
-from roomful.core.permission import Permission
+from roomful.core.permission import Permission, SubscriptionRules
 from roomful.core.policy import Policy, RoomRules
 from roomful.core.publishing import bind, demand, mute, publish, revoke, sync, unpublish, update_track
 from roomful.core.room_info import RoomInfo
@@ -161,6 +169,16 @@ class Room:
         occupant = self._state.occupants.get(sid)
         return occupant is not None and occupant.join.auto_subscribe
 
+    def traveller(self, sid: str) -> Traveller | None:
+        """What somebody would take along to another room; None for guests and unknown ones."""
+        occupant = self._state.occupants.get(sid)
+        return None if occupant is None or occupant.guest else traveller(occupant)
+
+    def track_rules(self, sid: str) -> SubscriptionRules:
+        """Who may receive its tracks; everybody for unknown ones."""
+        occupant = self._state.occupants.get(sid)
+        return occupant.rules if occupant else SubscriptionRules()
+
     def receivers(self, track: str) -> frozenset[str]:
         """Who receives a track now."""
         publication = self._state.publications.get(track)
@@ -178,6 +196,8 @@ class Room:
         state.out = []
         if (asker := _asker(command)) is not None and asker not in state.occupants:
             state.refuse(None, command, "participant_not_found", "no such participant")
+        elif about_guest(state, command):
+            state.refuse(None, command, "not_allowed", "who is forwarded is changed in its own room")
         else:
             self._dispatch(command, now_ms)
         out, state.out = state.out, []
@@ -193,6 +213,15 @@ class Room:
             case Leave():
                 self._remove(state.occupants[command.participant], LeaveReason(command.reason), now_ms)
                 state.recount()
+            case Depart():
+                self._remove(state.occupants[command.participant], LeaveReason.MIGRATION, now_ms, goes_on=True)
+                state.recount()
+            case Arrive():
+                self._arrive(command, now_ms)
+            case ShowGuest():
+                show_guest(state, command)
+            case EndGuest():
+                end_guest(state, command)
             case Publish():
                 publish(state, command)
             case Bind():
@@ -270,7 +299,7 @@ class Room:
             state.refuse(None, command, *problem)
             return
         older = state.identities.get(command.identity)
-        if self._full(command, older):
+        if self._full(older, exempt=_exempt(command)):
             state.refuse(None, command, "room_full", "the room is full")
             return
         if older is not None:
@@ -305,10 +334,32 @@ class Room:
         offer_existing(state, occupant)
         offer_existing_data(state, occupant)
 
-    def _full(self, command: Join, older: str | None) -> bool:
+    def _arrive(self, command: Arrive, now_ms: int) -> None:
+        """Who moves people decides: the room's lock and lobby are not asked. Its role and rights are what this room makes of them."""
+        state, came = self._state, command.traveller
+        older = state.identities.get(came.participant.identity)
+        if self._full(older, exempt=_exempt(came.join)):
+            state.refuse(None, command, "room_full", "the room is full")
+            return
+        if older is not None:
+            self._remove(state.occupants[older], LeaveReason.DUPLICATE, now_ms)
+        occupant = take_in(state, came, now_ms)
+        settle(state, occupant, came.join)
+        state.do(MoveMember(occupant.sid))
+        state.do(SetRights(occupant.sid, *_rights(occupant)))
+        state.recount()
+        state.say((occupant.sid,), Moved(state.info, occupant.snapshot, self.others(occupant.sid)))
+        state.tell_changed(occupant, to_itself=False)
+        if occupant.activated:
+            state.do(ParticipantJoined(self.info, occupant.snapshot))
+        bring_along(state, occupant)
+        revoke(state, occupant)
+        revoke_data(state, occupant)
+
+    def _full(self, older: str | None, *, exempt: bool) -> bool:
         """The one who is replaced does not count; agents and recorders neither count nor are kept out."""
         limit = self.info.max_participants
-        if not limit or _exempt(command):
+        if not limit or exempt:
             return False
         inside = sum(1 for sid, one in self._state.occupants.items() if not one.dependent and sid != older)
         return inside >= limit
@@ -321,9 +372,12 @@ class Room:
         self._state.tell_changed(occupant)
         self._state.do(ParticipantJoined(self.info, occupant.snapshot))
 
-    def _remove(self, occupant: Occupant, reason: LeaveReason, now_ms: int) -> None:
-        """Its tracks, wishes and handles go along; the others hear one word."""
+    def _remove(self, occupant: Occupant, reason: LeaveReason, now_ms: int, *, goes_on: bool = False) -> None:
+        """Its tracks, wishes and handles go along; the others hear one word. `goes_on`: its session and media do, elsewhere."""
         state, sid = self._state, occupant.sid
+        if occupant.guest:
+            remove_guest(state, occupant)
+            return
         for publication in list(occupant.publications.values()):
             del state.publications[publication.track.sid]
             forget_track(state, publication)
@@ -338,9 +392,11 @@ class Room:
         if state.identities.get(before.identity) == sid:
             del state.identities[before.identity]
         occupant.change(state="disconnected", tracks=(), data_tracks=(), leave_reason=str(reason))
-        state.say((sid,), Left(reason))
+        if not goes_on:
+            state.say((sid,), Left(reason))
         state.tell_changed(occupant, to_itself=False)
-        state.do(RemoveMember(sid))
+        if not goes_on:
+            state.do(RemoveMember(sid))
         for publication in occupant.publications.values():
             if publication.bound:
                 state.do(TrackUnpublished(self.info, before, publication.track))
@@ -475,7 +531,9 @@ def _asker(command: Command) -> str | None:
     match command:
         case Join() | Bind() | Unpublish() | Mute() | UpdateTrack() | UpdateRoom() | Speaking() | Demand() | Tick():
             return None
-        case Close() | StreamPaused() | FirstPacket() | CannotSubscribe() | Knock():
+        case Close() | StreamPaused() | FirstPacket() | CannotSubscribe() | Knock() | Arrive():
+            return None
+        case ShowGuest() | EndGuest():
             return None
         case Silence() | Expel() | SetRole() | LowerHand() | SetRules() | Decide() | EndForAll():
             return None  # `moderation` tells who asks and whom it is about

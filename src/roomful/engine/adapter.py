@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from roomful.core.effects import AddMember, AnnounceTrack, EndTrack, MediaOrder, RemoveMember
+from roomful.core.effects import AddMember, AnnounceTrack, EndTrack, MediaOrder, MoveMember, RemoveMember
 from roomful.core.errors import Invalid, LimitExceeded, NotFound, RoomfulError, Unavailable
 from roomful.engine.native import NativeEngine
 from roomful.engine.orders import native_order
@@ -41,9 +41,12 @@ class NativeMedia:
 
     # Orders
 
-    def open_room(self, room: str, sink: Callable[[MediaReport], None]) -> None:
+    def open_room(self, room: str, sink: Callable[[MediaReport], None], *, beside: str = "") -> None:
         self._registry.open_room(room, sink)
-        self._send("open_room", {"room": room})
+        self._send("open_room", {"room": room, "beside": beside or None})
+
+    def together(self, *rooms: str) -> bool:
+        return not self._dead and self._native.together(rooms)
 
     def close_room(self, room: str) -> None:
         self._registry.close_room(room)
@@ -53,6 +56,8 @@ class NativeMedia:
         match order:
             case AddMember():
                 self._registry.add_member(room, order.participant)
+            case MoveMember():
+                self._registry.move_member(room, order.participant)
             case RemoveMember():
                 self._registry.remove_member(order.participant)
             case AnnounceTrack():

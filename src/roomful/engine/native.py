@@ -17,6 +17,10 @@ class NativeEngine(Protocol):
         """One command by its name. Raises RuntimeError when the engine is dead, or (`code` `overloaded`) far behind."""
         ...
 
+    def together(self, rooms: Sequence[str]) -> bool:
+        """Whether these rooms are all there and on one thread."""
+        ...
+
     def drain(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """All events since the last call, in order. Raises RuntimeError when the engine is dead."""
         ...

@@ -11,12 +11,15 @@ from roomful.core.effects import (
     ChangeView,
     EndDataTrack,
     EndTrack,
+    HideTrack,
     MediaOrder,
+    MoveMember,
     MuteTrack,
     Receive,
     ReceiveData,
     RemoveMember,
     SetRights,
+    ShowTrack,
     StopReceiving,
     StopReceivingData,
 )
@@ -54,6 +57,12 @@ def native_order(room: str, order: MediaOrder) -> tuple[str, Fields]:
             }
         case RemoveMember():
             return "remove_participant", {"participant": order.participant}
+        case MoveMember():
+            return "move_participant", {"participant": order.participant, "room": room}
+        case ShowTrack():
+            return "show", {"track": order.track, "room": room}
+        case HideTrack():
+            return "hide", {"track": order.track, "room": room}
         case AnnounceTrack():
             return "publish", {"participant": order.participant, "spec": track_spec(order)}
         case EndTrack():

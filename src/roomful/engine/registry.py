@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from roomful.ports import MediaReport
 
@@ -49,6 +49,12 @@ class Registry:
 
     def add_member(self, room: str, participant: str) -> None:
         self._members[participant] = _Member(room)
+
+    def move_member(self, room: str, participant: str) -> None:
+        if member := self._members.get(participant):
+            member.room = room
+            for transport in member.transports:
+                self._transports[transport] = replace(self._transports[transport], room=room)
 
     def remove_member(self, participant: str) -> None:
         member = self._members.pop(participant, None)

@@ -107,8 +107,12 @@ MediaReport = (
 class MediaEngine(Protocol):
     """Media. Every method but the coroutines returns at once; trouble comes as a report."""
 
-    def open_room(self, room: str, sink: Callable[[MediaReport], None]) -> None:
-        """`sink` is called in the event loop's thread, and must not block or raise."""
+    def open_room(self, room: str, sink: Callable[[MediaReport], None], *, beside: str = "") -> None:
+        """`sink` is called in the event loop's thread, and must not block or raise. `beside` is a room whose thread is wanted."""
+        ...
+
+    def together(self, *rooms: str) -> bool:
+        """Whether people can go from one of these rooms to the other, and be shown there: they share a thread."""
         ...
 
     def close_room(self, room: str) -> None: ...

@@ -38,8 +38,9 @@ from roomful.core.errors import (
     RoomfulError,
     Unavailable,
 )
-from roomful.core.events import LeaveReason, Notice, Refused
+from roomful.core.events import LeaveReason, Notice, Refused, SentOn
 from roomful.core.participant import Participant
+from roomful.core.permission import SubscriptionRules
 from roomful.core.policy import Policy, RoomRules
 from roomful.core.room import Output, Room
 from roomful.core.room_info import RoomInfo
@@ -66,6 +67,8 @@ from roomful.service.mailbox import Mailbox
 log = logging.getLogger("roomful.room")
 
 T = TypeVar("T")
+Follower = Callable[[Participant | None, SubscriptionRules], None]
+"""Told of each change of a participant, and None as the last thing."""
 
 TICK_S = 1.0
 """How often a room looks at its timeouts."""
@@ -115,6 +118,7 @@ class RoomActor:
         self._next_tick = 0.0
         self._task: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[DataPassed], None]] = []
+        self._followed: dict[str, tuple[Participant | None, SubscriptionRules, list[Follower]]] = {}
         self.closed = False
 
     @property
@@ -149,9 +153,28 @@ class RoomActor:
         member = self._delivery.members.get(participant)
         return dict(member.transports) if member else {}
 
-    def start(self) -> None:
-        """Opens the room at the engine and starts its task."""
-        self._engine.open_room(self.info.sid, self._hear)
+    def track_rules(self, participant: str) -> SubscriptionRules:
+        """Who may receive its tracks."""
+        return self._room.track_rules(participant)
+
+    def follow(self, participant: str, follower: Follower) -> Callable[[], None]:
+        """`follower` is told of every change of a participant, until it is gone or the function returned is called."""
+        _, _, followers = self._followed.setdefault(
+            participant, (self._room.participant(participant), self._room.track_rules(participant), [])
+        )
+        followers.append(follower)
+
+        def stop() -> None:
+            if follower in followers:
+                followers.remove(follower)
+            if not followers:
+                self._followed.pop(participant, None)
+
+        return stop
+
+    def start(self, *, beside: str = "") -> None:
+        """Opens the room at the engine, near the room `beside` (`RM_…`), and starts its task."""
+        self._engine.open_room(self.info.sid, self._hear, beside=beside)
         self._watch_data()
         self._carry_out(self._room.start())
         self._next_tick = asyncio.get_running_loop().time() + TICK_S
@@ -184,6 +207,52 @@ class RoomActor:
     def post(self, command: Command) -> None:
         """Does not wait; a refusal comes to the asker's mailbox. Raises Unavailable (`overloaded`)."""
         self._push(lambda: self._handle(command), None)
+
+    # To and from other rooms; called by `service.moving`
+
+    @property
+    def room_of_its_own(self) -> Room:
+        return self._room
+
+    def member(self, participant: str) -> Member | None:
+        return self._delivery.members.get(participant)
+
+    def catch_up(self) -> None:
+        """Does all that was asked so far."""
+        while self._inbox and not self.closed:
+            self._do(*self._inbox.popleft())
+
+    def consider(self, command: Command) -> Output:
+        """What a command leads to, for `carry_out`. Raises its refusal."""
+        said = self._room.handle(command, self._clock.now_ms())
+        for one in said:
+            if isinstance(one, Notice) and isinstance(one.event, Refused):
+                raise refusal(one.event)
+        if not said:
+            raise NotFound("the room is closed", code="room_not_found")
+        return said
+
+    def carry_out(self, said: Output) -> None:
+        self._carry_out(said)
+        self._wake.set()
+
+    def take_in(self, member: Member) -> None:
+        """A session of another room, with its transports."""
+        self._delivery.members[member.sid] = Member(
+            member.sid,
+            member.mailbox,
+            member.transports,
+            tcp_only=member.tcp_only,
+            media_lost_at_ms=member.media_lost_at_ms,
+        )
+
+    def let_go(self, participant: str) -> None:
+        self._delivery.let_go(participant)
+
+    def send_on(self, participant: str, room: str) -> None:
+        """It hears of another room, where it shall join. It has yet to leave here."""
+        if member := self._delivery.members.get(participant):
+            self._delivery.put(member, SentOn(room))
 
     # Media
 
@@ -379,8 +448,21 @@ class RoomActor:
                     self._happened(one)
                 case _:
                     self._engine.order(self.info.sid, one)
+        if self._followed:
+            self._tell_followers()
         self._drop_slow()
         return refused
+
+    def _tell_followers(self) -> None:
+        for sid, (before, rules_before, followers) in list(self._followed.items()):
+            now, rules = self._room.participant(sid), self._room.track_rules(sid)
+            if now is before and rules is rules_before:
+                continue
+            self._followed[sid] = (now, rules, followers)
+            for follower in list(followers):
+                follower(now, rules)
+            if now is None:
+                self._followed.pop(sid, None)
 
     def _happened(self, happening: Happening) -> None:
         for observer in (self._hooks.told, *self._observers):
@@ -524,7 +606,7 @@ _KINDS: tuple[tuple[type[RoomfulError], frozenset[str]], ...] = (
     (NotAllowed, frozenset({"not_allowed", "remote_unmute_disabled"})),
     (Denied, frozenset({"removed", "room_locked", "lobby_waiting", "lobby_refused", "lobby_full"})),
     (NotFound, frozenset({"not_found", "participant_not_found", "track_not_found"})),
-    (AlreadyExists, frozenset({"duplicate_handle", "duplicate_name"})),
+    (AlreadyExists, frozenset({"duplicate_handle", "duplicate_name", "identity_taken"})),
     (
         LimitExceeded,
         frozenset(

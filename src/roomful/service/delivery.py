@@ -154,6 +154,14 @@ class Delivery:
             self.flush_one(member)
             member.mailbox.close()
 
+    def let_go(self, sid: str) -> None:
+        """Forgets a member whose session goes on in another room. What waited here to be told is of no use there."""
+        member = self.members.pop(sid, None)
+        self._dirty.pop(sid, None)
+        if member is not None:
+            member.news = None
+            member.behind = []
+
     def _send(self, member: Member, item: Item) -> None:
         if member.mailbox is not None and not member.mailbox.put(item) and member.mailbox.overflowed:
             self.overflowed.append(member.sid)

@@ -9,13 +9,15 @@ import asyncio
 from collections.abc import Iterable
 
 from roomful.core.commands import Join
-from roomful.core.errors import LimitExceeded, NotFound, RoomfulError, Unavailable
+from roomful.core.errors import Invalid, LimitExceeded, NotFound, RoomfulError, Unavailable
 from roomful.core.events import LeaveReason
 from roomful.core.policy import Policy, RoomOptions
 from roomful.core.room_info import RoomInfo
 from roomful.ports import Clock, Hooks, Ids, MediaEngine, Observer
 from roomful.service.actor import Joined, RoomActor
+from roomful.service.forwards import Forwards
 from roomful.service.mailbox import Mailbox
+from roomful.service.moving import move
 
 
 class Directory:
@@ -39,6 +41,7 @@ class Directory:
         self._observers = tuple(observers)
         self._rooms: dict[str, RoomActor] = {}
         self._draining = False
+        self._forwards = Forwards()
 
     @property
     def draining(self) -> bool:
@@ -71,8 +74,13 @@ class Directory:
         """Across all rooms."""
         return sum(len(actor.participants()) for actor in self._rooms.values())
 
-    async def get_or_create(self, name: str, *, by_join: bool, options: RoomOptions | None = None) -> RoomActor:
-        """Options are for a new room only. `by_join` asks `Policy.auto_create`: NotFound (`room_not_found`) when it is off."""
+    async def get_or_create(
+        self, name: str, *, by_join: bool, options: RoomOptions | None = None, beside: str = ""
+    ) -> RoomActor:
+        """Options are for a new room only. `by_join` asks `Policy.auto_create`: NotFound (`room_not_found`) when it is off.
+
+        `beside` names a room whose people will go from one to the other: a new one is put on its media thread.
+        """
         if actor := self._rooms.get(name):
             return actor
         policy = self.policy
@@ -108,7 +116,8 @@ class Directory:
             rules=made.rules,
         )
         self._rooms[name] = actor
-        actor.start()
+        neighbour = self._rooms.get(beside)
+        actor.start(beside=neighbour.info.sid if neighbour is not None else "")
         return actor
 
     async def enter(
@@ -130,6 +139,36 @@ class Directory:
                 # It ended between the two steps; a fresh one takes its name.
                 self._forget(actor)
         raise Unavailable("the room keeps ending", code="overloaded")
+
+    async def move(self, room: str, identity: str, destination: str) -> None:
+        """Takes somebody to another room, which is made when it is not there. Its transports and tracks go on where both rooms are
+        on one media thread (`get_or_create` with `beside`); elsewhere its client joins there anew. Hooks are not asked.
+
+        Raises NotFound, Invalid (`wrong_state`, `invalid` for one and the same room), LimitExceeded (`room_full` …), Unavailable.
+        """
+        source, other = await self._pair(room, identity, destination)
+        await move(source, identity, other, together=self.engine.together(source.info.sid, other.info.sid))
+
+    async def forward(self, room: str, identity: str, destination: str) -> None:
+        """Shows somebody's tracks in another room besides, until it leaves its own or is removed from the other.
+
+        Raises as `move`, AlreadyExists, and Unavailable (`other_thread`) when the rooms are on different media threads.
+        """
+        source, other = await self._pair(room, identity, destination)
+        if not self.engine.together(source.info.sid, other.info.sid):
+            raise Unavailable("the two rooms are on different media threads", code="other_thread")
+        participant = source.by_identity(identity)
+        if participant is None:
+            raise NotFound("no such participant", code="participant_not_found")
+        await self._forwards.begin(source, participant, other)
+
+    async def _pair(self, room: str, identity: str, destination: str) -> tuple[RoomActor, RoomActor]:
+        if room == destination:
+            raise Invalid("both rooms are the same")
+        source = self.require(room)
+        if source.by_identity(identity) is None:
+            raise NotFound("no such participant", code="participant_not_found")
+        return source, await self.get_or_create(destination, by_join=False, beside=room)
 
     async def delete(self, name: str) -> None:
         """Everybody leaves (`room_deleted`). Raises NotFound (`room_not_found`)."""

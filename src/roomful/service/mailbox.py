@@ -9,9 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from roomful.core.events import Event, LeaveReason, Left
 from roomful.ports import MediaOffer, SectionsWanted
+
+if TYPE_CHECKING:
+    from roomful.service.actor import RoomActor
 
 Item = Event | MediaOffer | SectionsWanted
 
@@ -19,7 +23,7 @@ Item = Event | MediaOffer | SectionsWanted
 class Mailbox:
     """`async for item in mailbox` ends after `Left` (or `close`); `take_ready` never waits."""
 
-    __slots__ = ("_closed", "_items", "_limit", "_wake", "at_once", "overflowed")
+    __slots__ = ("_closed", "_items", "_limit", "_wake", "at_once", "overflowed", "relocate")
 
     def __init__(self, limit: int = 1_024) -> None:
         self._items: deque[Item] = deque()
@@ -31,6 +35,8 @@ class Mailbox:
         """Set by a reader that can take an item in the middle of `put`, when nothing waits before it: no task has to wake for it.
         False when it cannot just now. It must not raise.
         """
+        self.relocate: Callable[[RoomActor], None] | None = None
+        """Set by a session that can go on in another room: from then on it speaks to that one. It must not raise."""
 
     @property
     def closed(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -18,12 +18,15 @@ from roomful.core.effects import (
     ChangeView,
     EndDataTrack,
     EndTrack,
+    HideTrack,
     MediaOrder,
+    MoveMember,
     MuteTrack,
     Receive,
     ReceiveData,
     RemoveMember,
     SetRights,
+    ShowTrack,
     StopReceiving,
     StopReceivingData,
 )
@@ -60,6 +63,9 @@ class Native:
         self.sent.append((command, fields))
         if reply := self.replies.get(command):
             self.tell(reply(fields))
+
+    def together(self, rooms: Sequence[str]) -> bool:
+        return "RM_far" not in rooms
 
     def drain(self) -> list[Event]:
         if self.broken:
@@ -289,5 +295,31 @@ def test_an_engine_that_is_far_behind_is_not_dead() -> None:
         native.busy = False
         media.order("RM_1", MuteTrack("TR_1", False))
         assert native.sent[-1][0] == "mute"
+
+    run(body)
+
+
+def test_what_the_engine_tells_of_somebody_follows_to_its_new_room() -> None:
+    async def body(native: Native, media: NativeMedia, heard: list[MediaReport]) -> None:
+        there: list[MediaReport] = []
+        media.open_room("RM_2", there.append, beside="RM_1")
+        assert native.sent[-1] == ("open_room", {"room": "RM_2", "beside": "RM_1"})
+        assert media.together("RM_1", "RM_2")
+        assert not media.together("RM_1", "RM_far")
+        media.order("RM_2", MoveMember("PA_1"))
+        assert native.sent[-1] == ("move_participant", {"participant": "PA_1", "room": "RM_2"})
+        media.order("RM_2", ShowTrack("TR_9"))
+        media.order("RM_2", HideTrack("TR_9"))
+        assert native.sent[-2:] == [
+            ("show", {"track": "TR_9", "room": "RM_2"}),
+            ("hide", {"track": "TR_9", "room": "RM_2"}),
+        ]
+        native.tell(("sections_wanted", {"transport": "TP_1", "audios": 1, "videos": 0}))
+        await asyncio.sleep(0.05)
+        assert (heard, there) == ([], [SectionsWanted("PA_1", "TP_1", 1, 0)])
+        media.close_room("RM_1")
+        native.tell(("sections_wanted", {"transport": "TP_1", "audios": 2, "videos": 0}))
+        await asyncio.sleep(0.05)
+        assert there[-1] == SectionsWanted("PA_1", "TP_1", 2, 0)
 
     run(body)

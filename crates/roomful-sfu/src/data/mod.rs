@@ -471,6 +471,19 @@ impl Router {
         self.data.holds.forget(key);
     }
 
+    /// Somebody went to another room: nothing that was said in the old one is told in the new.
+    pub(crate) fn move_data(&mut self, key: Key, room: Key) {
+        if let Some(replay) = self.data.replays.get_mut(&key) {
+            replay.clear();
+        }
+        self.data.early.remove(&key);
+        self.data.slow.remove(&key);
+        self.data.pressure.forget(key);
+        self.read_reliable(key, true);
+        self.data.tracks.move_to(key, room);
+        self.data.holds.forget(key);
+    }
+
     /// Counters of a room as JSON; ids and numbers only, so nothing needs escaping.
     pub(crate) fn stats(&mut self, request: u64, room: &Id, _now: Instant) {
         let Some(room) = self.room_key(room).and_then(|key| self.rooms.get(key)) else {

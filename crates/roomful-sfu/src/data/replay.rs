@@ -70,6 +70,12 @@ impl Replay {
         self.kept.iter().filter(move |k| k.sequence > last)
     }
 
+    /// Forgets what was kept, and goes on counting.
+    pub fn clear(&mut self) {
+        self.kept.clear();
+        self.bytes = 0;
+    }
+
     /// The highest count seen.
     pub fn highest(&self) -> u32 {
         self.highest
@@ -97,5 +103,10 @@ mod tests {
         assert_eq!(replay.since(0).count(), 1);
         replay.keep(2002, Arc::from(&b"x"[..]), Arc::from(vec![]), now + MAX_AGE * 2);
         assert_eq!(replay.since(0).count(), 1);
+        replay.clear();
+        assert_eq!(
+            (replay.since(0).count(), replay.is_new(2002), replay.is_new(2003)),
+            (0, false, true)
+        );
     }
 }

@@ -74,6 +74,18 @@ impl DataTracks {
         }
     }
 
+    /// Its publisher went to another room: what it publishes is of that room from now on, to nobody yet, and watches nothing of the old one.
+    pub(super) fn move_to(&mut self, who: Key, room: Key) {
+        for track in self.tracks.values_mut() {
+            if track.owner == who {
+                track.room = room;
+                track.subscribers.clear();
+            } else {
+                track.subscribers.retain(|(subscriber, _)| *subscriber != who);
+            }
+        }
+    }
+
     fn of(&mut self, owner: Key, handle: u16) -> Option<&mut DataTrack> {
         let id = self.by_handle.get(&(owner, handle))?;
         self.tracks.get_mut(id)
@@ -170,6 +182,23 @@ mod tests {
         assert_eq!(tracks.of(10, 7).map(|track| track.subscribers.len()), Some(0));
         tracks.remove(&id("DTR_a"));
         assert!(tracks.of(10, 7).is_none() && tracks.tracks.is_empty() && tracks.by_handle.is_empty());
+    }
+
+    #[test]
+    fn a_publisher_that_moves_keeps_its_tracks_and_nobody_else() {
+        let mut tracks = DataTracks::default();
+        tracks.publish(id("DTR_a"), 1, 10, 7, 2);
+        tracks.publish(id("DTR_b"), 1, 11, 7, 2);
+        tracks.subscribe(&id("DTR_a"), 1, 11, 3);
+        tracks.subscribe(&id("DTR_b"), 1, 10, 3);
+        tracks.move_to(10, 2);
+        tracks.subscribe(&id("DTR_a"), 1, 11, 4);
+        tracks.subscribe(&id("DTR_a"), 2, 12, 5);
+        let of = |tracks: &mut DataTracks, owner| tracks.of(owner, 7).map(|track| track.subscribers.clone());
+        assert_eq!(
+            (of(&mut tracks, 10), of(&mut tracks, 11)),
+            (Some(vec![(12, 5)]), Some(vec![]))
+        );
     }
 
     #[test]

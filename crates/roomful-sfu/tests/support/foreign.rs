@@ -73,7 +73,10 @@ impl World {
             chance: 1,
             requests: 0,
         };
-        world.command(Command::OpenRoom { room: id("RM_1") });
+        world.command(Command::OpenRoom {
+            room: id("RM_1"),
+            beside: None,
+        });
         world
     }
 

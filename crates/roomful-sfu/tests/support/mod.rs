@@ -180,7 +180,10 @@ impl World {
             requests: 0,
             next: 5000,
         };
-        world.command(Command::OpenRoom { room: id("RM_1") });
+        world.command(Command::OpenRoom {
+            room: id("RM_1"),
+            beside: None,
+        });
         world
     }
 

@@ -15,6 +15,7 @@ from typing import assert_never
 from roomful.core.errors import RoomfulError
 from roomful.edge.livekit.outputs import (
     AnswerMedia,
+    Arrived,
     Ask,
     Candidate,
     Close,
@@ -28,6 +29,7 @@ from roomful.edge.livekit.outputs import (
     Replay,
     RestartIce,
     Send,
+    SendOn,
 )
 from roomful.edge.livekit.pace import Pace
 from roomful.edge.livekit.session import Session
@@ -45,7 +47,8 @@ LONGEST_S = 30.0
 
 
 class Connection:
-    """`refresh` makes a fresh token; `remember` keeps what a client's own test wants of its next connection."""
+    """`refresh` makes a fresh token for a room (None: where the participant is); `arrived` one for the room it was just taken to;
+    `remember` keeps what a client's own test wants of its next connection."""
 
     def __init__(
         self,
@@ -55,7 +58,8 @@ class Connection:
         mailbox: Mailbox,
         clock: Clock,
         *,
-        refresh: Callable[[], str | None],
+        refresh: Callable[[RoomActor, str | None], str | None],
+        arrived: Callable[[RoomActor], str | None],
         remember: Callable[[DropOnResume | Prefer], None],
     ) -> None:
         self._socket = socket
@@ -64,6 +68,7 @@ class Connection:
         self._mailbox = mailbox
         self._clock = clock
         self._refresh = refresh
+        self._arrived = arrived
         self._remember = remember
         self._writing = asyncio.Lock()
         self._over = asyncio.Event()
@@ -88,10 +93,11 @@ class Connection:
             for one in (self._read, self._write, self._tick)
         ]
         self._mailbox.at_once = self._tell_at_once
+        self._mailbox.relocate = self._relocate
         try:
             await self._over.wait()
         finally:
-            self._mailbox.at_once = None
+            self._mailbox.at_once = self._mailbox.relocate = None
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -149,6 +155,9 @@ class Connection:
                 return False
         return True
 
+    def _relocate(self, actor: RoomActor) -> None:
+        self._actor = actor
+
     def _tell_at_once(self, item: Item) -> bool:
         """From the room's own task, so that the same news to a thousand is one call to the hub and wakes nobody here.
 
@@ -175,6 +184,11 @@ class Connection:
                     frames.append(output.frame)
                 case Refresh():
                     frames += self._token()
+                case Arrived():
+                    token = self._arrived(self._actor) or ""
+                    frames += _frames(self._session.moved(output.moved, token))
+                case SendOn():
+                    frames += self._token(output.room)
                 case Close():
                     return frames, True
                 case _:
@@ -212,6 +226,8 @@ class Connection:
                     self._actor.limit_bandwidth(self._session.sid, output.bps)
                 case DropOnResume() | Prefer():
                     self._remember(output)
+                case Arrived() | SendOn():
+                    log.error("nothing but news from the room leads to %s", output)
                 case Close():
                     if output.reason:
                         log.info("%s: the connection ends: %s", self._session.sid, output.reason)
@@ -259,10 +275,9 @@ class Connection:
         async with asyncio.timeout(SEND_S):
             await self._socket.send(frame)
 
-    def _token(self) -> list[bytes | str]:
-        token = self._refresh()
-        told = [] if token is None else self._session.refreshed(token)
-        return [output.frame for output in told if isinstance(output, Send)]
+    def _token(self, room: str | None = None) -> list[bytes | str]:
+        token = self._refresh(self._actor, room)
+        return [] if token is None else _frames(self._session.refreshed(token))
 
     async def _close(self) -> None:
         try:
@@ -270,3 +285,7 @@ class Connection:
                 await self._socket.close()
         except TimeoutError:
             return
+
+
+def _frames(outputs: Sequence[Output]) -> list[bytes | str]:
+    return [output.frame for output in outputs if isinstance(output, Send)]

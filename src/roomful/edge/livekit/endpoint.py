@@ -269,9 +269,13 @@ class SignalEndpoint:
     def _connection(
         self, socket: Socket, session: Session, actor: RoomActor, mailbox: Mailbox, entry: Entry
     ) -> Connection:
-        def refresh() -> str | None:
-            participant = actor.participant(session.sid)
-            return None if participant is None else self._tokens.refresh(entry.grant, participant)
+        def refresh(actor: RoomActor, room: str | None) -> str | None:
+            participant, room = actor.participant(session.sid), room or actor.info.name
+            return None if participant is None else self._tokens.refresh(entry.grant, participant, room=room)
+
+        def arrived(actor: RoomActor) -> str | None:
+            self._tokens.hold(session.sid, entry.grant)
+            return refresh(actor, None)
 
         def remember(test: DropOnResume | Prefer) -> None:
             recent, now_ms, who = self._recent, self._directory.clock.now_ms(), (entry.room, entry.join.identity)
@@ -285,7 +289,16 @@ class SignalEndpoint:
             while len(recent.ways) > _WAYS:
                 recent.ways.popitem(last=False)
 
-        return Connection(socket, session, actor, mailbox, self._directory.clock, refresh=refresh, remember=remember)
+        return Connection(
+            socket,
+            session,
+            actor,
+            mailbox,
+            self._directory.clock,
+            refresh=refresh,
+            arrived=arrived,
+            remember=remember,
+        )
 
     def _take_drop(self, sid: str) -> bool | None:
         """Whether this resume is to be dropped: True before its first message, False after its last, None not at all."""

@@ -8,6 +8,7 @@ from typing import Literal
 from livekit.protocol.rtc import RequestResponse
 
 from roomful.core.commands import Command
+from roomful.core.events import Moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,20 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrived:
+    """The client shall hear of the room it is in now, with a token for it: `Session.moved` makes the frame."""
+
+    moved: Moved
+
+
+@dataclass(frozen=True, slots=True)
+class SendOn:
+    """The client shall get a token for another room, in which it will join."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prefer:
     """A test of clients: their next sessions are offered TCP alone, a relay over TLS alone, or everything again."""
 
@@ -108,6 +123,8 @@ Output = (
     | RestartIce
     | Replay
     | Refresh
+    | Arrived
+    | SendOn
     | Prefer
     | LimitBandwidth
     | DropOnResume

@@ -20,6 +20,7 @@ from livekit.protocol.rtc import (
     MuteTrackRequest,
     ParticipantUpdate,
     PublishDataTrackResponse,
+    RoomMovedResponse,
     RoomUpdate,
     SessionDescription,
     SignalResponse,
@@ -52,6 +53,9 @@ _JOIN = SignalResponse.DESCRIPTOR.fields_by_name["join"].number
 _UPDATE = SignalResponse.DESCRIPTOR.fields_by_name["update"].number
 _OTHERS = JoinResponse.DESCRIPTOR.fields_by_name["other_participants"].number
 _PARTICIPANT = JoinResponse.DESCRIPTOR.fields_by_name["participant"].number
+_MOVED = SignalResponse.DESCRIPTOR.fields_by_name["room_moved"].number
+_MOVED_OTHERS = RoomMovedResponse.DESCRIPTOR.fields_by_name["other_participants"].number
+_MOVED_PARTICIPANT = RoomMovedResponse.DESCRIPTOR.fields_by_name["participant"].number
 _UPDATED = ParticipantUpdate.DESCRIPTOR.fields_by_name["participants"].number
 _TO_MANY = (events.ParticipantsChanged, events.SpeakersChanged, events.RoomChanged, events.QualityChanged)
 _AUDIO_CODECS = frozenset({"opus", "red", "pcmu", "pcma"})
@@ -71,11 +75,18 @@ class Responses:
         me, them = fields(_PARTICIPANT, (part(participant),)), fields(_OTHERS, map(part, others))
         return field(_JOIN, rest.SerializeToString() + me + them)
 
+    def moved(self, moved: events.Moved, token: str) -> bytes:
+        """`token` opens the new room to a client that comes back."""
+        part = self.snapshots.participant
+        rest = RoomMovedResponse(room=room_message(moved.room), token=token)
+        me = fields(_MOVED_PARTICIPANT, (part(moved.participant),))
+        return field(_MOVED, rest.SerializeToString() + me + fields(_MOVED_OTHERS, map(part, moved.others)))
+
     def update(self, participants: Iterable[Participant]) -> bytes:
         return field(_UPDATE, fields(_UPDATED, map(self.snapshots.participant, participants)))
 
     def event(self, event: Item) -> bytes | None:
-        """None for what this protocol does not tell, and for `Left` and `Refused`, which the session answers itself."""
+        """None for what this protocol does not tell, and for what the session answers itself (`Left`, `Moved` …)."""
         held = self._last.get(type(event))
         if held is not None and held[0] is event:
             return held[1]
@@ -144,7 +155,7 @@ def _message(event: Item) -> SignalResponse | None:
         case events.PermissionChanged():
             # The participant's own update carries it, and the session sends a fresh token.
             return None
-        case events.ParticipantsChanged() | events.Left() | events.Refused():
+        case events.ParticipantsChanged() | events.Left() | events.Moved() | events.SentOn() | events.Refused():
             return None
         case _:
             assert_never(event)

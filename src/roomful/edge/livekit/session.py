@@ -43,7 +43,16 @@ from roomful.core.commands import (
     UpdateTrack,
 )
 from roomful.core.errors import RoomfulError
-from roomful.core.events import LeaveReason, Left, ParticipantsChanged, PermissionChanged, Refused, TrackSubscribed
+from roomful.core.events import (
+    LeaveReason,
+    Left,
+    Moved,
+    ParticipantsChanged,
+    PermissionChanged,
+    Refused,
+    SentOn,
+    TrackSubscribed,
+)
 from roomful.core.participant import Participant
 from roomful.edge.livekit import requests
 from roomful.edge.livekit.blobs import Blobs
@@ -51,6 +60,7 @@ from roomful.edge.livekit.enums import refusal_reason
 from roomful.edge.livekit.frames import as_text, decode
 from roomful.edge.livekit.outputs import (
     AnswerMedia,
+    Arrived,
     Ask,
     Candidate,
     Close,
@@ -63,6 +73,7 @@ from roomful.edge.livekit.outputs import (
     Refresh,
     Replay,
     Send,
+    SendOn,
 )
 from roomful.edge.livekit.responses import Responses, answer, leave
 from roomful.ports import MediaAnswer
@@ -363,6 +374,11 @@ class Session:
     def refreshed(self, token: str) -> list[Output]:
         return [self._send(SignalResponse(refresh_token=token))]
 
+    def moved(self, moved: Moved, token: str) -> list[Output]:
+        """What it is told next is of the new room."""
+        self._me, self._room = moved.participant, moved.room.sid
+        return [self._frame(self._responses.moved(moved, token))]
+
     # The room speaks
 
     def tell(self, item: Item) -> list[Output]:
@@ -375,6 +391,10 @@ class Session:
                 return self._refuse(response, RoomfulError(item.message, code=item.code))
             case PermissionChanged():
                 return [Refresh()]
+            case Moved():
+                return [Arrived(item)]
+            case SentOn():
+                return [SendOn(item.room)]
             case TrackSubscribed() if not self._client.takes_request_responses:
                 return []
             case ParticipantsChanged():

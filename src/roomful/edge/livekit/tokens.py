@@ -74,9 +74,11 @@ class Tokens:
         key = api_key if api_key in self._keys else next(iter(self._keys))
         return sign(grant, key=key, secret=self._keys[key], now_s=self._clock.now_ms() // 1000, ttl_s=ttl_s)
 
-    def refresh(self, grant: Grant, participant: Participant) -> str:
-        """The same bearer as it is now."""
+    def refresh(self, grant: Grant, participant: Participant, *, room: str = "") -> str:
+        """The same bearer as it is now. For another room than its own (`room`) the token makes nobody an administrator there."""
         left_s = grant.expires_s - self._clock.now_ms() // 1000
+        if room and grant.video.room not in ("", room):
+            grant = replace(grant, video=replace(grant.video, room=room, room_admin=False, destination_room=""))
         now = replace(
             grant,
             name=participant.name,

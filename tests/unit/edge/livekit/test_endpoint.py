@@ -497,3 +497,52 @@ async def test_coming_and_going_leaves_nothing_behind() -> None:
         before = held()
         await crowd(200)
         assert held() == before
+
+
+async def test_somebody_is_taken_to_another_room_and_speaks_to_it() -> None:
+    server = Server()
+    async with (
+        server.connected(server.token(room_admin=True)) as ada,
+        server.connected(server.token("bob", "garden")) as bob,
+    ):
+        me = (await joined(ada)).participant
+        await joined(bob)
+        await server.directory.move("tea", "ada", "garden")
+        response = await ada.hear("room_moved")
+        assert response is not None
+        moved = response.room_moved
+        assert (moved.room.name, moved.participant.sid) == ("garden", me.sid)
+        assert [one.identity for one in moved.other_participants] == ["bob"]
+        grant = server.edge.tokens.verify(moved.token)
+        assert (grant.video.room, grant.video.room_join, grant.video.room_admin) == ("garden", True, False)
+        while True:
+            update = await bob.hear("update")
+            assert update is not None
+            if [one.identity for one in update.update.participants] == ["ada"]:
+                break
+        ada.say(add_track=rtc.AddTrackRequest(cid="c", type=models.TrackType.AUDIO, name="mic"))
+        published = await ada.hear("track_published")
+        assert published is not None
+        assert server.directory.require("tea").participants() == ()
+        # The token opens the new room to a connection that comes back.
+        async with server.connected(moved.token, v1=False, reconnect="1", sid=me.sid) as again:
+            assert await again.hear("reconnect") is not None
+        # Back at home its own token holds again.
+        async with server.connected(server.token(room_admin=True), v1=False) as eve:
+            await joined(eve)
+    assert server.directory.require("garden").by_identity("ada") is not None
+
+
+async def test_a_client_is_sent_to_a_room_on_another_thread() -> None:
+    server = Server()
+    server.world.engine.apart = True
+    async with server.connected() as ada:
+        await joined(ada)
+        assert await ada.hear("refresh_token") is not None
+        await server.directory.move("tea", "ada", "garden")
+        token = await ada.hear("refresh_token")
+        assert token is not None
+        assert server.edge.tokens.verify(token.refresh_token).video.room == "garden"
+        left = await ada.hear("leave")
+        assert left is not None
+        assert (left.leave.action, left.leave.reason) == (rtc.LeaveRequest.RECONNECT, models.DisconnectReason.MIGRATION)

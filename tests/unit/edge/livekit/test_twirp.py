@@ -183,12 +183,39 @@ async def test_bad_requests_get_twirps_errors(options: dict[str, Any], status: i
     assert response.json()["msg"]
 
 
-async def test_unknown_methods_and_those_that_are_not_here() -> None:
+async def test_unknown_methods_are_no_routes() -> None:
+    assert (await Api().post("Nonsense", "{}")).json()["code"] == "bad_route"
+
+
+async def test_going_to_another_room_needs_a_token_that_names_it() -> None:
     api = Api()
-    assert (await api.post("Nonsense", "{}")).json()["code"] == "bad_route"
+    await api.ada()
+    body = json.dumps({"room": "tea", "identity": "ada", "destination_room": "garden"})
+    both = {"room_admin": True, "room": "tea", "destination_room": "garden"}
+    lacking = ({**both, "destination_room": "other"}, {**both, "room": "other"}, {**both, "room_admin": False})
     for method in ("MoveParticipant", "ForwardParticipant"):
-        response = await api.post(method, "{}")
-        assert (response.status_code, response.json()["code"]) == (501, "unimplemented")
+        for video in lacking:
+            response = await api.post(method, body, video=video)
+            assert (response.status_code, response.json()["code"]) == (401, "unauthenticated")
+    assert (await api.post("ForwardParticipant", body, video=both)).json() == {}
+    (guest,) = api.directory.require("garden").participants()
+    assert (guest.identity, guest.kind_details) == ("ada", ("forwarded",))
+    again = await api.post("ForwardParticipant", body, video=both)
+    assert (again.status_code, again.json()["code"]) == (409, "already_exists")
+    # Nothing takes this mailbox's participant along: a protocol that knows no other room.
+    stays = await api.post("MoveParticipant", body, video=both)
+    assert (stays.status_code, stays.json()["code"]) == (400, "invalid_argument")
+    same = await api.post(
+        "MoveParticipant",
+        json.dumps({"room": "tea", "identity": "ada", "destination_room": "tea"}),
+        video={**both, "destination_room": "tea"},
+    )
+    assert same.json()["code"] == "invalid_argument"
+    api.mailbox.relocate = lambda actor: None
+    assert (await api.post("MoveParticipant", body, video=both)).json() == {}
+    assert api.directory.require("tea").participants() == ()
+    moved = api.directory.require("garden").by_identity("ada")
+    assert moved is not None and moved.kind_details == ()
 
 
 async def test_a_program_calls_a_participant() -> None:

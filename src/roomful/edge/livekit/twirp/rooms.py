@@ -11,10 +11,14 @@ from livekit.protocol.room import (
     CreateRoomRequest,
     DeleteRoomRequest,
     DeleteRoomResponse,
+    ForwardParticipantRequest,
+    ForwardParticipantResponse,
     ListParticipantsRequest,
     ListParticipantsResponse,
     ListRoomsRequest,
     ListRoomsResponse,
+    MoveParticipantRequest,
+    MoveParticipantResponse,
     MuteRoomTrackRequest,
     MuteRoomTrackResponse,
     PerformRpcRequest,
@@ -52,6 +56,12 @@ def require(allowed: bool) -> None:
 
 def require_admin(grant: Grant, room: str) -> None:
     require(grant.video.room_admin and bool(room) and grant.video.room == room)
+
+
+def require_destination(grant: Grant, room: str, destination: str) -> None:
+    """The token names both rooms: `room` with `roomAdmin`, and `destinationRoom`."""
+    require_admin(grant, room)
+    require(bool(destination) and grant.video.destination_room == destination)
 
 
 class RoomService:
@@ -103,6 +113,16 @@ class RoomService:
         self._tokens.let_go(participant.sid)
         await actor.ask(Leave(participant.sid, LeaveReason.REMOVED))
         return RemoveParticipantResponse()
+
+    async def MoveParticipant(self, grant: Grant, request: MoveParticipantRequest) -> MoveParticipantResponse:
+        require_destination(grant, request.room, request.destination_room)
+        await self._directory.move(request.room, request.identity, request.destination_room)
+        return MoveParticipantResponse()
+
+    async def ForwardParticipant(self, grant: Grant, request: ForwardParticipantRequest) -> ForwardParticipantResponse:
+        require_destination(grant, request.room, request.destination_room)
+        await self._directory.forward(request.room, request.identity, request.destination_room)
+        return ForwardParticipantResponse()
 
     async def MutePublishedTrack(self, grant: Grant, request: MuteRoomTrackRequest) -> MuteRoomTrackResponse:
         require_admin(grant, request.room)
