@@ -14,9 +14,10 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: {
       // The relay client is also a file of its own, for pages without a build step: `import { Relay } from '/relay.js'`.
-      input: { app: 'index.html', relay: 'src/relay/index.ts' },
+      // So is the games' client, `/game.js`.
+      input: { app: 'index.html', relay: 'src/relay/index.ts', game: 'src/game/index.ts' },
       preserveEntrySignatures: 'allow-extension',
-      output: { entryFileNames: ({ name }) => (name === 'relay' ? 'relay.js' : 'assets/[name]-[hash].js') },
+      output: { entryFileNames: ({ name }) => (name === 'relay' || name === 'game' ? `${name}.js` : 'assets/[name]-[hash].js') },
     },
   },
   server: {

@@ -1,4 +1,4 @@
-"""What a program adds: WebSockets and rules for channels, as `Roomful` collects them. Development mode brings `/echo`."""
+"""What a program adds: WebSockets, rules for channels, games and files, as `Roomful` collects them. Development mode brings `/echo`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from roomful.edge.websocket.client import Client
 from roomful.edge.websocket.handler import Handler, handler_of
 from roomful.plugins.channels import UserChannels
+from roomful.plugins.games import Games
 
 log = logging.getLogger("roomful.echo")
 
@@ -29,6 +30,9 @@ class UserSocket:
 @dataclass(frozen=True, slots=True)
 class Own:
     channels: UserChannels
+    games: Games
+    folders: dict[str, Path] = field(default_factory=dict[str, Path])
+    """Files that are served, by path."""
     sockets: dict[str, UserSocket] = field(default_factory=dict[str, UserSocket])
     """By path; the last one of a path is meant, so that a program's `/echo` takes the place of development mode's."""
 

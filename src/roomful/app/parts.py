@@ -8,6 +8,9 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
 from roomful import __version__
 from roomful._native.media import Engine, EngineError
 from roomful.app import turn as app_turn
@@ -258,7 +261,9 @@ def edges(
         edge = SocketIoEdge(directory.clock, origins)
         return Edge(routes=tuple(edge.routes()), stop=edge.stop)
 
-    def program(_: Directory) -> Edge:
+    def program(directory: Directory) -> Edge:
+        own.games.start(directory)
+        folders = [Mount(path, StaticFiles(directory=folder, html=True)) for path, folder in own.folders.items()]
         made = [
             WebSocketEndpoint(
                 one.path,
@@ -272,11 +277,13 @@ def edges(
         doors = [DoorEndpoint(hub, one) for one in made]
 
         async def stop() -> None:
+            await own.games.stop()
             for one in made:
                 await one.stop()
 
         return Edge(
-            routes=tuple(route for one in made for route in one.routes()),
+            routes=(*(route for one in made for route in one.routes()), *folders),
+            observers=(own.games.observe,),
             sockets=tuple(
                 SocketRoute(one.path, one.serve, opened=door.opened) for one, door in zip(made, doors, strict=True)
             ),

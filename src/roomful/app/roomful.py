@@ -30,13 +30,18 @@ from roomful.core.events import LeaveReason
 from roomful.core.participant import Participant
 from roomful.edge.livekit.data_message import decode, encode
 from roomful.edge.websocket.handler import handler_of
+from roomful.game.game import Game
+from roomful.game.rules import GameRules
+from roomful.game.wire import TOPIC
 from roomful.https.addresses import certified_names
 from roomful.https.store import certificates
 from roomful.plugins.channels import UserChannels, encoded
+from roomful.plugins.games import Games, MatchStats
 from roomful.plugins.hooks import DataHook, JoinHook, LeaveHook, PublishHook, RoomHook, UserHooks
 from roomful.ports import ChannelRules
 
 W = TypeVar("W")
+G = TypeVar("G", bound=type[Game])
 
 
 class Roomful:
@@ -52,7 +57,7 @@ class Roomful:
             chosen, bind=without_missing_ipv6(chosen.bind), rtc_bind=without_missing_ipv6(chosen.rtc_bind)
         )
         self.hooks = UserHooks(self.settings.policy.hook_deadline_s, decode)
-        self.own = Own(UserChannels(self.settings.policy.hook_deadline_s))
+        self.own = Own(UserChannels(self.settings.policy.hook_deadline_s), Games(decode, _game_packet))
         if self.settings.dev:
             self.own.sockets["/echo"] = UserSocket.echo()
         self._credentials: Credentials | None = None
@@ -151,6 +156,42 @@ class Roomful:
             return given
 
         return add
+
+    def game(
+        self,
+        pattern: str,
+        *,
+        ticks: int = 60,
+        snapshots: int = 20,
+        seats: int = 8,
+        grace_s: float = 30.0,
+        max_input: int = 256,
+        seed: int | None = None,
+    ) -> Callable[[G], G]:
+        """Decorates a `roomful.game.Game`: one is made for each room whose name the pattern matches, with its first person.
+        The rules are those of `roomful.game.GameRules`. Raises ValueError for rules that cannot be played by.
+        """
+        rules = GameRules(ticks, snapshots, seats, grace_s, max_input, seed)
+
+        def add(made: G) -> G:
+            self.own.games.add(pattern, made, rules)
+            return made
+
+        return add
+
+    def game_stats(self, room: str) -> MatchStats | None:
+        """How long a match's ticks take; None where nothing is played."""
+        return self.own.games.stats(room)
+
+    def files(self, path: str, folder: str | Path) -> None:
+        """Serves a folder's files under a path (`index.html` for the folder itself), without the web app's headers.
+        Raises ValueError for a path without a slash in front, or a folder that is none.
+        """
+        if not path.startswith("/") or path == "/":
+            raise ValueError(f"a path begins with a slash and goes on: {path!r}")
+        if not Path(folder).is_dir():
+            raise ValueError(f"no such folder: {folder}")
+        self.own.folders[path.rstrip("/")] = Path(folder)
 
     def publish(self, channel: str, data: Any) -> None:
         """To all members of a channel, from anywhere, other threads too: JSON data, or bytes. Raises TypeError and
@@ -304,3 +345,7 @@ class Roomful:
         from roomful.app.serve import serve
 
         return asyncio.run(serve(self))
+
+
+def _game_packet(payload: bytes, reliable: bool, packet_id: str, to: tuple[str, ...]) -> bytes:
+    return encode(payload, TOPIC, reliable=reliable, packet_id=packet_id, to=to)
