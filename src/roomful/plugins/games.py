@@ -21,6 +21,7 @@ from roomful.core.effects import (
     ParticipantJoined,
     ParticipantLeft,
     RoomFinished,
+    RoomGoverned,
     RoomStarted,
     TrackPublished,
     TrackUnpublished,
@@ -104,7 +105,7 @@ class Games:
             case RoomFinished(room):
                 if running := self._matches.pop(room.sid, None):
                     running.cancel()
-            case RoomStarted() | ParticipantAborted() | TrackPublished() | TrackUnpublished():
+            case RoomStarted() | RoomGoverned() | ParticipantAborted() | TrackPublished() | TrackUnpublished():
                 pass
             case _:
                 assert_never(happening)
