@@ -21,6 +21,7 @@ from roomful.app.gateway import Gateway
 from roomful.app.listen import Listener, without_missing_ipv6
 from roomful.app.own import Own, UserSocket
 from roomful.app.parts import PROGRAM_TOKEN_S, Credentials, credentials, room_grant, start_parts
+from roomful.app.public import with_public_address
 from roomful.app.running import Running
 from roomful.app.spliced import bind_private
 from roomful.config.settings import Settings
@@ -275,7 +276,9 @@ class Roomful:
         if self._running is None:
             keep_tokens_out_of_logs()
             # Nothing is awaited here, so that two first requests cannot start two servers.
-            self._running = start_parts(self.settings, self.credentials, self.hooks, self.own, self._place)
+            self._running = start_parts(
+                with_public_address(self.settings), self.credentials, self.hooks, self.own, self._place
+            )
         return self._running.asgi
 
     def _require(self) -> Running:

@@ -220,7 +220,7 @@ def reach(settings: Settings) -> Iterator[Finding]:
 
 def outside(settings: Settings, server: str) -> Iterator[Finding]:
     """What a STUN server of the operator's choice sees; it learns this machine's address by that."""
-    from roomful.cli.stun import seen_as
+    from roomful.config.stun import seen_as
     from roomful.https.addresses import machine_addresses
 
     try:

@@ -64,6 +64,11 @@ OPTIONS: tuple[Option, ...] = (
         "node-ip", "node_ips", values.announced, "addresses that clients send media to, where NAT hides the bound ones",
         "media", "ADDR,…",
     ),
+    Option(
+        "node-ip-from", "node_ip_from", values.stun_server,
+        "STUN server that is asked at the start for the public address, which clients are then told beside the others; it sees this machine's",
+        "media", "HOST[:PORT]",
+    ),
     Option("rtc-udp-port", "rtc_udp_port", values.port, "UDP port of media; thread n takes this + n", "media", "PORT"),
     Option(
         "rtc-tcp-port", "rtc_tcp_port", values.port_or_off, "TCP port of media, for networks that block UDP; or off",

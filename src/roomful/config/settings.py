@@ -96,6 +96,8 @@ class Settings:
     """Where media is listened for, when that is not `bind`: behind a reverse proxy, which takes HTTP on loopback."""
     node_ips: tuple[str, ...] = ()
     """Addresses that clients are told; empty for those that are bound."""
+    node_ip_from: str = ""
+    """A STUN server that is asked at the start which address the world sees, to be told to clients beside the others."""
     keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """API key → secret; empty outside `dev` for one made and kept in the data directory."""
     data_dir: Path = field(default_factory=default_data_dir)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
+from roomful.config.stun import place
+
 Read = Callable[[object], object]
 
 CODECS = ("opus", "red", "pcmu", "pcma", "vp8", "h264", "vp9", "av1", "h265")
@@ -130,6 +132,13 @@ def announced(value: object) -> tuple[str, ...]:
     found = texts(value)
     for one in found:
         _address(one)
+    return found
+
+
+def stun_server(value: object) -> str:
+    found = text(value)
+    if found:
+        place(found)
     return found
 
 

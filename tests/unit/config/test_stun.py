@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roomful.cli.doctor import outside
-from roomful.cli.stun import mapped, place, request, seen_as
 from roomful.config.settings import Settings
+from roomful.config.stun import mapped, place, request, seen_as
 
 TRANSACTION = bytes.fromhex("b7e7a701bc34d686fa87dfae")
 # RFC 5769 §2.2 and §2.3, without the attributes behind the address.

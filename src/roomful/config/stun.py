@@ -1,6 +1,6 @@
 """Which address the world sees: one Binding request to a STUN server that the operator names (RFC 8489 §5, §14.2).
 
-Called by `roomful doctor --stun`. Asks nobody by itself; reading an answer is pure.
+Called by `app.public` and `roomful doctor --stun`. Asks nobody by itself; reading an answer is pure.
 """
 
 from __future__ import annotations
