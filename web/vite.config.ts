@@ -27,6 +27,8 @@ export default defineConfig({
       '/rtc': { target: server, ws: true },
       '/relay': { target: server, ws: true },
       '/ice-servers': { target: server },
+      '/whip': { target: server },
+      '/whep': { target: server },
     },
   },
   test: { environment: 'node', include: ['src/**/*.test.ts', 'src/**/*.test.tsx'] },

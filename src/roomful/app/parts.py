@@ -103,6 +103,20 @@ def room_grant(*, room: str, identity: str, name: str, admin: bool, create: bool
     return Grant(identity=identity, name=name, video=video)
 
 
+def one_way_grant(*, room: str, identity: str, name: str, role: str) -> Grant:
+    """May send, or may watch, and nothing else: a key to publish is never a key to watch."""
+    sends = role == "broadcaster"
+    video = VideoGrant(
+        room_join=True,
+        room=room,
+        room_create=sends,
+        can_publish=sends,
+        can_subscribe=not sends,
+        can_publish_data=False,
+    )
+    return Grant(identity=identity, name=name, video=video, attributes={ROLE: Role.HOST if sends else "guest"})
+
+
 def native_engine(settings: Settings) -> Engine:
     """Raises ConfigError (`port_taken` …)."""
     try:
@@ -174,7 +188,10 @@ def edges(
     """In order of their routes: a program's own come first, the web app's files take every path that is left."""
 
     def join(directory: Directory) -> Edge:
-        def token_for(identity: str, name: str, room: str, host: bool, admin: bool) -> str:
+        def token_for(identity: str, name: str, room: str, host: bool, admin: bool, role: str) -> str:
+            if role != "member":
+                # Kept by players that wait, and by encoders.
+                return known.token(one_way_grant(room=room, identity=identity, name=name, role=role), PROGRAM_TOKEN_S)
             grant = room_grant(room=room, identity=identity, name=name, admin=admin, create=admin or settings.dev)
             # Says that its bearer came through the page's door.
             grant = replace(grant, attributes={ROLE: Role.HOST if host else "guest"})

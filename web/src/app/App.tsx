@@ -13,6 +13,9 @@ import { go, useRoute } from './navigation'
 import { RoomPage } from './RoomPage'
 
 const Connectivity = lazy(() => import('../features/connectivity/Connectivity').then(({ Connectivity }) => ({ default: Connectivity })))
+const Broadcasts = lazy(() => import('../features/broadcast/Broadcasts').then(({ Broadcasts }) => ({ default: Broadcasts })))
+const Broadcast = lazy(() => import('../features/broadcast/Broadcast').then(({ Broadcast }) => ({ default: Broadcast })))
+const Watch = lazy(() => import('../features/watch/Watch').then(({ Watch }) => ({ default: Watch })))
 
 export function App(): ReactNode {
   const language = useMemo(() => pickLanguage(navigator.languages), [])
@@ -46,6 +49,24 @@ function Page(): ReactNode {
       return (
         <Suspense>
           <Connectivity />
+        </Suspense>
+      )
+    case 'broadcasts':
+      return (
+        <Suspense>
+          <Broadcasts />
+        </Suspense>
+      )
+    case 'broadcast':
+      return (
+        <Suspense>
+          <Broadcast key={route.room} room={route.room} />
+        </Suspense>
+      )
+    case 'watch':
+      return (
+        <Suspense>
+          <Watch key={route.room} room={route.room} />
         </Suspense>
       )
     case 'missing':

@@ -12,7 +12,7 @@ import { loadLibrary } from '../room/library'
 import type { EndReason, RoomSession } from '../room/snapshot'
 import { Message } from '../ui/Message'
 import { go } from './navigation'
-import type { Direct } from './route'
+import { watchPath, type Direct } from './route'
 import { loadScreen, type Screen } from './screen'
 
 type Step =
@@ -58,7 +58,9 @@ export function RoomPage({ room, direct, enter: join }: RoomPageProps): ReactNod
         setStep({ at: 'room', session: joined.session, Screen })
       } catch (error) {
         const code = error instanceof ApiError ? error.code : 'unexpected'
-        setStep({ at: 'door', problem: code === 'left' ? null : code })
+        // Whoever may not join a broadcast may watch it.
+        if (code === 'broadcast_only') go(watchPath(room))
+        else setStep({ at: 'door', problem: code === 'left' ? null : code })
       }
     },
     [room, join],

@@ -11,6 +11,11 @@ describe('routeOf', () => {
   it.each(['/r/', '/r/%E0%A4%A', '/r/%20', '/x', '/r/a/b'])('finds nothing at %s', (pathname) => {
     expect(routeOf({ pathname, search: '' })).toEqual({ page: 'missing' })
   })
+  it('knows who sends and who watches', () => {
+    expect(routeOf({ pathname: '/broadcast', search: '' })).toEqual({ page: 'broadcasts' })
+    expect(routeOf({ pathname: '/broadcast/a%20b', search: '' })).toEqual({ page: 'broadcast', room: 'a b' })
+    expect(routeOf({ pathname: '/watch/tv', search: '?join=1' })).toEqual({ page: 'watch', room: 'tv' })
+  })
   it('joins straight away when told to', () => {
     expect(routeOf({ pathname: '/', search: '?room=R&name=N&join=1&audio=0' })).toEqual({
       page: 'room',

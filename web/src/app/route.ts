@@ -1,6 +1,7 @@
 /**
  * Addresses of the app, pure: `/`, `/r/<room>`, and `/?room=R&name=N&join=1` which joins straight away; `/p2p` and
- * `/p2p/<room>` for calls without a server in the media path; `/connectivity`, which tells what a network lets through.
+ * `/p2p/<room>` for calls without a server in the media path; `/broadcast`, `/broadcast/<room>` and `/watch/<room>`: one sends, many
+ * watch; `/connectivity`, which tells what a network lets through.
  */
 
 export type Route =
@@ -9,6 +10,9 @@ export type Route =
   | { readonly page: 'peers' }
   | { readonly page: 'peer-room'; readonly room: string; readonly direct: Direct | null }
   | { readonly page: 'connectivity' }
+  | { readonly page: 'broadcasts' }
+  | { readonly page: 'broadcast'; readonly room: string }
+  | { readonly page: 'watch'; readonly room: string }
   | { readonly page: 'missing' }
 
 /** Join without pre-join. */
@@ -31,9 +35,11 @@ export function routeOf({ pathname, search }: Address): Route {
   }
   if (/^\/p2p\/?$/.test(pathname)) return { page: 'peers' }
   if (/^\/connectivity\/?$/.test(pathname)) return { page: 'connectivity' }
-  const [, kind, segment] = /^\/(r|p2p)\/([^/]+)\/?$/.exec(pathname) ?? []
+  if (/^\/broadcast\/?$/.test(pathname)) return { page: 'broadcasts' }
+  const [, kind, segment] = /^\/(r|p2p|broadcast|watch)\/([^/]+)\/?$/.exec(pathname) ?? []
   const room = segment === undefined ? '' : cleanRoom(decoded(segment))
   if (!room) return { page: 'missing' }
+  if (kind === 'broadcast' || kind === 'watch') return { page: kind, room }
   return { page: kind === 'p2p' ? 'peer-room' : 'room', room, direct: directOf(query) }
 }
 
@@ -61,6 +67,8 @@ export function cleanRoom(text: string): string {
 export const roomTooLong = (room: string): boolean => new TextEncoder().encode(room).length > MOST_ROOM_BYTES
 
 export const roomPath = (room: string): string => `/r/${encodeURIComponent(room)}`
+export const broadcastPath = (room: string): string => `/broadcast/${encodeURIComponent(room)}`
+export const watchPath = (room: string): string => `/watch/${encodeURIComponent(room)}`
 export const peerPath = (room: string): string => `/p2p/${encodeURIComponent(room)}`
 
 /** The key in `#host=<key>`; "" when there is none. */

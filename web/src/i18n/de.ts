@@ -20,6 +20,7 @@ export const de: Messages = {
     forget: (room) => `${room} vergessen`,
     roomNeeded: 'Ein Raum braucht einen Namen.',
     roomLong: 'Dieser Name ist zu lang.',
+    broadcast: 'Oder an viele senden, die zuschauen',
     network: 'Kommt von hier ein Anruf durch?',
     privacy: 'Bild und Ton laufen nur über diesen Server.',
   },

@@ -19,6 +19,7 @@ export const en = {
     forget: (room: string) => `Forget ${room}`,
     roomNeeded: 'A room needs a name.',
     roomLong: 'This name is too long.',
+    broadcast: 'Or broadcast to many who watch',
     network: 'Does a call get through from here?',
     privacy: 'Pictures and voices pass through this server only.',
   },

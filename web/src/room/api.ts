@@ -6,6 +6,8 @@ export interface JoinRequest {
   readonly identity?: string
   readonly identity_key?: string
   readonly host_key?: string
+  /** `member` unless said: in the room with the others; `broadcaster` sends by WHIP, `viewer` watches by WHEP. */
+  readonly role?: 'member' | 'broadcaster' | 'viewer'
 }
 
 export interface JoinAnswer {
@@ -125,11 +127,12 @@ function iceServersIn(fields: Fields | null): readonly RTCIceServer[] {
 }
 
 /**
- * STUN and TURN for direct calls; none when the server has none, or does not answer: a call on one network needs none. By POST, as
- * browsers name the page's origin with that over plain http, too.
+ * STUN and TURN; none when the server has none, or does not answer: one network needs none. With a token as for its bearer. By
+ * POST, as browsers name the page's origin with that over plain http, too.
  */
-export async function requestIceServers(): Promise<readonly RTCIceServer[]> {
-  return iceServersIn(await ask('/ice-servers', { method: 'POST' }).catch(() => null))
+export async function requestIceServers(token = ''): Promise<readonly RTCIceServer[]> {
+  const headers = token ? { headers: { Authorization: `Bearer ${token}` } } : {}
+  return iceServersIn(await ask('/ice-servers', { method: 'POST', ...headers }).catch(() => null))
 }
 
 export interface ConnectivityServers {

@@ -19,8 +19,8 @@ from roomful.edge.join.identity import holds, key_of
 from roomful.edge.join.request import MAX_BODY, JoinBody, parse, same_origin
 from roomful.service.directory import Directory
 
-TokenFor = Callable[[str, str, str, bool, bool], str]
-"""(identity, name, room, host, admin) → token text; a host moderates the room, an administrator may also make it."""
+TokenFor = Callable[[str, str, str, bool, bool, str], str]
+"""(identity, name, room, host, admin, role) → token text; a host moderates the room, an administrator may also make it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +92,15 @@ class JoinEndpoint:
         if body.host_key and not host:
             raise RoomfulError("the host link is not this server's", code="host_key_invalid")
         makes = host or settings.anybody_makes_rooms
+        self._check_role(body, makes=makes)
         actor = self._directory.get(body.room)
-        if actor is None and not makes:
-            raise RoomfulError("nobody has opened this room yet", code="room_not_found")
         # A device whose key does not hold (a server set up anew, or a guess) becomes somebody new.
         identity = body.identity if holds(body.identity, body.identity_key, settings.secret) else _new_identity()
         # Where anybody makes rooms, whoever comes first is host.
         opens = makes and (actor is None or not actor.participants())
         known = {"room": body.room, "identity": identity, "identity_key": key_of(identity, settings.secret)}
-        if problem := await self._knock(body, identity, host=host or opens):
+        # Who sends or watches knocks at that door.
+        if body.role == "member" and (problem := await self._knock(body, identity, host=host or opens)):
             if problem.code != "lobby_waiting":
                 raise problem
             return JSONResponse({"waiting": True, **known}, 202, headers={"Cache-Control": "no-store"})
@@ -108,7 +108,7 @@ class JoinEndpoint:
         return JSONResponse(
             {
                 "url": "",
-                "token": self._token_for(identity, body.name, body.room, host or opens, host),
+                "token": self._token_for(identity, body.name, body.room, host or opens, host, body.role),
                 "name": body.name,
                 "host": host or opens,
                 "quiet": rules.quiet and not host and not opens,
@@ -128,6 +128,18 @@ class JoinEndpoint:
             return error
         return None
 
+    def _check_role(self, body: JoinBody, *, makes: bool) -> None:
+        """Hosts do what they like; others join rooms that are there, and watch broadcasts, also before they begin."""
+        if makes or body.role == "viewer":
+            return
+        if body.role == "broadcaster":
+            raise RoomfulError("only who has the host link may broadcast here", code="host_needed")
+        room = self._directory.get(body.room)
+        if room is None:
+            raise RoomfulError("nobody has opened this room yet", code="room_not_found")
+        if room.info.mode == "broadcast":
+            raise RoomfulError("this is a broadcast: it can be watched", code="broadcast_only")
+
 
 _STATUS = {
     "room_not_found": 404,
@@ -136,6 +148,8 @@ _STATUS = {
     "lobby_refused": 403,
     "lobby_full": 503,
     "host_key_invalid": 403,
+    "host_needed": 403,
+    "broadcast_only": 403,
     "too_large": 413,
     "too_many_rooms": 503,
 }

@@ -11,8 +11,10 @@ from roomful.core.errors import Invalid
 
 MAX_BODY = 8_192
 """Bytes."""
-_LIMITS = {"room": 256, "name": 256, "identity": 256, "identity_key": 128, "host_key": 128}
+_LIMITS = {"room": 256, "name": 256, "identity": 256, "identity_key": 128, "host_key": 128, "role": 16}
 """Bytes of UTF-8."""
+ROLES = ("member", "broadcaster", "viewer")
+"""Talks with the others; sends by WHIP; watches by WHEP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class JoinBody:
     identity: str = ""
     identity_key: str = ""
     host_key: str = ""
+    role: str = "member"
 
 
 def parse(body: bytes) -> JoinBody:
@@ -50,6 +53,8 @@ def parse(body: bytes) -> JoinBody:
         fields[field] = text
     if not fields.get("room"):
         raise Invalid("`room` must name a room")
+    if fields.setdefault("role", ROLES[0]) not in ROLES:
+        raise Invalid(f"`role` must be one of {', '.join(ROLES)}")
     return JoinBody(fields.pop("room"), fields.pop("name", ""), **fields)
 
 

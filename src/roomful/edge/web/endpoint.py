@@ -61,5 +61,17 @@ def routes(folder: Path) -> list[BaseRoute]:
     if not folder.is_dir():
         return [Route("/", page), Route("/{path:path}", missing)]
     # The page reads the room's name out of its address.
-    pages = [Route(path, page) for path in ("/", "/r/{room:path}", "/p2p", "/p2p/{room:path}", "/connectivity")]
+    pages = [
+        Route(path, page)
+        for path in (
+            "/",
+            "/r/{room:path}",
+            "/p2p",
+            "/p2p/{room:path}",
+            "/connectivity",
+            "/broadcast",
+            "/broadcast/{room:path}",
+            "/watch/{room:path}",
+        )
+    ]
     return [*pages, Mount("/", _Files(directory=folder))]

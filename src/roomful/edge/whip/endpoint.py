@@ -51,8 +51,9 @@ class WhipEndpoint:
         for kind in ("whip", "whep"):
             made.append(_route(f"/{kind}/{{room}}", self._endpoint, kind))
             made.append(_route(f"/{kind}/{{room}}/{{id}}", self._session, kind))
-        made.append(_route("/whep/{room}/{id}/events", self._events, "whep"))
-        made.append(_route("/whep/{room}/{id}/events/{stream}", self._stream, "whep"))
+            # A broadcaster hears how many watch.
+            made.append(_route(f"/{kind}/{{room}}/{{id}}/events", self._events, kind))
+            made.append(_route(f"/{kind}/{{room}}/{{id}}/events/{{stream}}", self._stream, kind))
         made.append(_route("/whep/{room}/{id}/layer", self._layer, "whep"))
         return made
 

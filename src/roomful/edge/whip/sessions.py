@@ -15,13 +15,14 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from roomful.auth.grant import Grant
-from roomful.core.commands import Join, Leave, Publish, SetView, Subscribe
+from roomful.core.commands import Join, Knock, Leave, Publish, SetView, Subscribe
 from roomful.core.effects import Happening, ParticipantAborted, ParticipantJoined, ParticipantLeft, RoomFinished
-from roomful.core.errors import Invalid, LimitExceeded, NotAllowed, NotFound, RoomfulError, Unauthenticated
+from roomful.core.errors import Denied, Invalid, LimitExceeded, NotAllowed, NotFound, RoomfulError, Unauthenticated
 from roomful.core.events import LeaveReason
 from roomful.core.participant import Participant
 from roomful.core.policy import RoomOptions
 from roomful.core.rates import network_of
+from roomful.core.role import ROLE, Role, role_of
 from roomful.core.track import AddTrack, Track, View
 from roomful.edge.whip import wire
 from roomful.edge.whip.audience import Audience, Source
@@ -129,6 +130,8 @@ class Sessions:
             auto_subscribe=False,
             auto_subscribe_data=False,
             client={"sdk": "whip", "address": address},
+            role=Role.HOST if grant.video.room_admin else role_of(grant.attributes.get(ROLE, "")),
+            guest=ROLE in grant.attributes,
         )
         seat = await self._enter("whip", room, grant, join, offer, address)
         try:
@@ -156,6 +159,13 @@ class Sessions:
         limit = self._directory.policy.max_viewers
         if limit and sum(one.session.kind == "whep" for one in self._rooms.get(actor.info.sid, {}).values()) >= limit:
             raise LimitExceeded("no more viewers fit here", code="too_many_viewers")
+        if ROLE in grant.attributes:
+            # A guest of the page: the room's lobby and lock hold for it under its own name.
+            await actor.ask(Knock(grant.identity, grant.name, role_of(grant.attributes[ROLE])))
+        elif actor.rules.locked:
+            raise Denied("the room is locked", code="room_locked")
+        # Whoever looks into a call is seen there, unless who signed the token wants it otherwise.
+        hidden = permission.hidden or actor.info.mode == "broadcast"
         join = Join(
             participant=self._directory.ids.participant(),
             # Many people watch by one token.
@@ -166,12 +176,12 @@ class Sessions:
                 can_publish=False,
                 can_publish_data=False,
                 can_update_metadata=False,
-                hidden=True,
+                hidden=hidden,
                 recorder=False,
                 agent=False,
             ),
             # Viewers neither fill a room nor keep it open.
-            kind="egress",
+            kind="egress" if hidden else "standard",
             auto_subscribe=False,
             auto_subscribe_data=False,
             client={"sdk": "whep", "address": address},

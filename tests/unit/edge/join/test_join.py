@@ -16,6 +16,7 @@ from roomful.core.commands import Knock
 from roomful.core.errors import Denied, Invalid
 from roomful.core.policy import PRESETS
 from roomful.core.rates import Rates, network_of
+from roomful.core.room_info import RoomInfo
 from roomful.core.state import Waiting
 from roomful.edge.join.endpoint import JoinEndpoint, JoinSettings
 from roomful.edge.join.identity import holds, key_of
@@ -27,7 +28,8 @@ SECRET = b"s" * 32
 class Open:
     """A room with somebody in it, and what it says to who knocks."""
 
-    def __init__(self, problem: str = "") -> None:
+    def __init__(self, problem: str = "", mode: str = "call") -> None:
+        self.info = RoomInfo("RM_1", "r", mode=mode)
         self.rules = PRESETS["classroom"]
         self._problem = problem
         self.waiting: tuple[Waiting, ...] = ()
@@ -44,15 +46,20 @@ class Open:
             raise Denied("no", code=self._problem)
 
 
-def door(*, anybody: bool = False, rooms: tuple[str, ...] = (), problem: str = "") -> AsgiClient:
+def door(
+    *, anybody: bool = False, rooms: tuple[str, ...] = (), problem: str = "", broadcasts: tuple[str, ...] = ()
+) -> AsgiClient:
     world = World()
     directory = world.directory()
-    for room in rooms:
-        directory._rooms[room] = Open(problem)  # type: ignore[assignment]
+    for room in (*rooms, *broadcasts):
+        mode = "broadcast" if room in broadcasts else "call"
+        directory._rooms[room] = Open(problem, mode)  # type: ignore[assignment]
     settings = JoinSettings(SECRET, "the-host-key", anybody, "0.0.0")
-    endpoint = JoinEndpoint(
-        directory, settings, lambda identity, name, room, host, admin: f"{identity}|{name}|{room}|{host}|{admin}"
-    )
+
+    def token_for(identity: str, name: str, room: str, host: bool, admin: bool, role: str) -> str:
+        return f"{identity}|{name}|{room}|{host}|{admin}" + ("" if role == "member" else f"|{role}")
+
+    endpoint = JoinEndpoint(directory, settings, token_for)
     return AsgiClient(Starlette(routes=endpoint.routes()))
 
 
@@ -112,6 +119,23 @@ def test_who_is_kept_out_hears_why(problem: str) -> None:
 
 def test_newcomers_are_quiet_where_the_rules_say_so() -> None:
     assert door(rooms=("r",)).post("/api/join", json={"room": "r", "name": "Ben"}).json()["quiet"] is True
+
+
+def test_a_broadcast_is_watched_by_all_and_joined_by_hosts() -> None:
+    client = door(broadcasts=("tv",))
+
+    def ask(**fields: str) -> tuple[int, str]:
+        answer = client.post("/api/join", json={"room": "tv", "name": "Ben", **fields})
+        body = answer.json()
+        return answer.status_code, body.get("code") or body["token"].partition("|")[2]
+
+    assert ask() == (403, "broadcast_only")
+    assert ask(role="broadcaster") == (403, "host_needed")
+    assert ask(role="viewer") == (200, "Ben|tv|False|False|viewer")
+    assert ask(role="viewer", room="soon") == (200, "Ben|soon|False|False|viewer")
+    assert ask(role="broadcaster", host_key="the-host-key") == (200, "Ben|tv|True|True|broadcaster")
+    assert ask(host_key="the-host-key") == (200, "Ben|tv|True|True")
+    assert ask(role="king") == (400, "invalid")
 
 
 def test_info_says_nothing_secret() -> None:

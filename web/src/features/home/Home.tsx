@@ -43,6 +43,9 @@ export function Home(): ReactNode {
             <PageLink className="fine" path="/p2p">
               <Icon name="stages" size={16} /> {t.peers.link}
             </PageLink>
+            <PageLink className="fine" path="/broadcast">
+              <Icon name="live" size={16} /> {t.home.broadcast}
+            </PageLink>
             <PageLink className="fine" path="/connectivity">
               <Icon name="refresh" size={16} /> {t.home.network}
             </PageLink>
