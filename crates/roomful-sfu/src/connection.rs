@@ -105,8 +105,9 @@ pub struct Connection {
     pub listed: bool,
     /// RTCP to send, not yet sealed.
     pub rtcp: Vec<u8>,
-    /// Loss towards and from this peer, 0.0–1.0, smoothed.
-    pub loss: f32,
+    /// Loss from and towards this peer by reports, 0.0–1.0, smoothed.
+    loss_here: f32,
+    loss_there: f32,
     /// What the path towards this peer carries.
     pub bwe: Estimator,
     /// What its videos were given of that.
@@ -156,7 +157,8 @@ impl Connection {
             data_waiting: false,
             listed: false,
             rtcp: vec![],
-            loss: 0.0,
+            loss_here: 0.0,
+            loss_there: 0.0,
             bwe: Estimator::new(now),
             allocation: Allocation::default(),
         }
@@ -172,6 +174,31 @@ impl Connection {
         } else {
             trip
         };
+    }
+
+    /// What a report of ours says.
+    pub fn lost_on_the_way_here(&mut self, share: f32) {
+        follow(&mut self.loss_here, share);
+    }
+
+    /// What a report of the peer's says.
+    pub fn lost_on_the_way_there(&mut self, share: f32) {
+        follow(&mut self.loss_there, share);
+    }
+
+    /// The worse of both ways.
+    pub fn loss(&self) -> f32 {
+        self.loss_here.max(self.loss_there())
+    }
+
+    /// Of what comes from the peer.
+    pub fn loss_here(&self) -> f32 {
+        self.loss_here
+    }
+
+    /// Of what goes to the peer: transport-wide feedback knows it sooner than reports.
+    pub fn loss_there(&self) -> f32 {
+        self.bwe.loss().unwrap_or(self.loss_there)
     }
 
     /// A sender report of ours was written, and will leave with the next [`reports_left`](Self::reports_left).
@@ -205,6 +232,11 @@ impl Connection {
             self.on_round_trip(trip);
         }
     }
+}
+
+/// Loss that begins is believed at once, loss that ended after a while.
+fn follow(smoothed: &mut f32, share: f32) {
+    *smoothed += (share - *smoothed) * if share > *smoothed { 0.5 } else { 0.15 };
 }
 
 #[cfg(test)]

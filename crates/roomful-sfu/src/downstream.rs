@@ -7,7 +7,7 @@ use crate::select::Selector;
 use crate::slab::Key;
 use roomful_rtc::codec::Codec;
 use roomful_rtc::rtp::ExtensionMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One subscription.
 #[derive(Debug)]
@@ -33,6 +33,11 @@ pub struct Downstream {
     pub selector: Selector,
     pub rewriter: Option<Rewriter>,
     pub rtx_index: u64,
+    /// How long its pictures shall be held back, as the playout-delay extension has it; `None` until loss made it worth saying.
+    pub patience: Option<[u8; 3]>,
+    /// The same in time, and since when less would do.
+    pub waits: Duration,
+    pub calm_since: Instant,
     pub packets: u32,
     pub octets: u32,
     /// When it was last begun out of the ring, and when its first picture went out.
@@ -56,7 +61,14 @@ pub struct Payload {
 }
 
 impl Downstream {
-    pub fn new(participant: Key, track: Key, settings: ViewSettings, ssrc: u32, rtx_ssrc: u32) -> Self {
+    pub fn new(
+        participant: Key,
+        track: Key,
+        settings: ViewSettings,
+        ssrc: u32,
+        rtx_ssrc: u32,
+        now: Instant,
+    ) -> Self {
         Self {
             participant,
             track,
@@ -73,6 +85,9 @@ impl Downstream {
             selector: Selector::default(),
             rewriter: None,
             rtx_index: 1,
+            patience: None,
+            waits: Duration::ZERO,
+            calm_since: now,
             packets: 0,
             octets: 0,
             replayed_at: None,

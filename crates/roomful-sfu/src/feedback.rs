@@ -56,7 +56,7 @@ impl Router {
                 };
                 // Bounded by what a packet can hold: 17 numbers for each 4 bytes.
                 for sequence in nack::sequences(pairs).take(256) {
-                    self.repairs().push((down, sequence));
+                    self.asked_again.push((down, sequence));
                 }
             }
             Feedback::Twcc(packet) => {
@@ -138,13 +138,12 @@ impl Router {
         if block.last_sr != 0 {
             connection.on_clock_answered(block.last_sr, block.delay, now);
         }
-        let loss = f32::from(block.fraction_lost) / 256.0;
-        connection.loss += (loss - connection.loss) * 0.3;
+        connection.lost_on_the_way_there(f32::from(block.fraction_lost) / 256.0);
     }
 
     /// Every 20 ms while packets flow.
     pub(crate) fn housekeeping(&mut self, now: Instant, egress: &mut impl Egress) {
-        let mut sequences = std::mem::take(&mut self.scratch_sequences);
+        self.repeat_answers(now, egress);
         for at in 0..self.busy.len() {
             let Some(track) = self.busy.get(at).and_then(|key| self.tracks.get_mut(*key)) else {
                 continue;
@@ -155,15 +154,6 @@ impl Router {
             let Some(connection) = self.connections.get_mut(connection_key) else {
                 continue;
             };
-            for stream in track.streams.iter_mut() {
-                sequences.clear();
-                if !stream.nack.take(now, connection.round_trip, &mut sequences) {
-                    stream.key_wanted = true;
-                }
-                if !sequences.is_empty() {
-                    write::nack(&mut connection.rtcp, OUR_SSRC, stream.ssrc, &sequences);
-                }
-            }
             for ssrc in track.key_requests(now) {
                 write::pli(&mut connection.rtcp, OUR_SSRC, ssrc);
             }
@@ -171,7 +161,6 @@ impl Router {
                 list(&mut self.talking, connection_key, connection);
             }
         }
-        self.scratch_sequences = sequences;
         let mut talking = std::mem::take(&mut self.talking);
         talking.retain(|key| {
             self.report(*key, now, egress);
@@ -225,7 +214,7 @@ impl Router {
                     }
                 }
             }
-            connection.loss += (f32::from(worst) / 256.0 - connection.loss) * 0.3;
+            connection.lost_on_the_way_here(f32::from(worst) / 256.0);
             if !blocks.is_empty() {
                 write::receiver_report(&mut connection.rtcp, OUR_SSRC, &blocks);
             }
@@ -253,6 +242,7 @@ impl Router {
     /// Every 100 ms while packets flow: layers, demand, speakers, quality.
     pub(crate) fn look_around(&mut self, now: Instant) {
         self.allocate(now);
+        self.be_patient(now);
         let busy = self.busy.clone();
         for key in &busy {
             self.retarget_track(*key, now);
@@ -351,7 +341,7 @@ impl Router {
                 .flatten()
                 .filter_map(|c| self.connections.get(c))
                 .filter(|c| c.transport.is_connected())
-                .map(|c| c.loss)
+                .map(|c| c.loss())
                 .reduce(f32::max);
             let Some(loss) = loss else { continue };
             let (quality, score) = match loss {

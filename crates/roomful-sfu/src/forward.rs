@@ -40,13 +40,9 @@ impl Router {
             egress.put(&path, &packet);
         }
         self.flush_data(now, egress);
+        self.answer_lost(now, egress);
         // Before what is new: a client shall know its old sections' sources by then.
         self.tell_silent(egress);
-        let mut repairs = std::mem::take(self.repairs());
-        for (down, sequence) in repairs.drain(..) {
-            self.retransmit(down, sequence, now, egress);
-        }
-        *self.repairs() = repairs;
         let mut first_packets: Vec<Key> = vec![];
         if !self.fresh.is_empty() {
             self.forward(now, egress, &mut first_packets);
@@ -113,42 +109,45 @@ impl Router {
         }
     }
 
-    /// Sends one kept packet again (RFC 4588).
+    /// Sends one kept packet again (RFC 4588); not twice within `least` ms. Returns whether it went out.
     pub(crate) fn retransmit(
         &mut self,
         down_key: Key,
         sequence: u16,
+        least: u32,
         now: Instant,
         egress: &mut impl Egress,
-    ) {
+    ) -> bool {
+        let at = (self.micros(now) / 1_000) as u32;
         let Some(down) = self.downs.get_mut(down_key) else {
-            return;
+            return false;
         };
-        let Some((index, sent)) = down.rewriter.as_ref().and_then(|r| r.find(sequence)) else {
-            return;
+        let found = down.rewriter.as_mut().and_then(|r| r.again(sequence, at, least));
+        let Some((index, sent)) = found else {
+            return false;
         };
         let Some(track) = self.tracks.get(down.track) else {
-            return;
+            return false;
         };
         let Some(stream) = track.streams.get(usize::from(sent.stream)) else {
-            return;
+            return false;
         };
         let Some(slot) = stream.ring.get(sent.source) else {
-            return;
+            return false;
         };
         // An older source's numbers need its shifts, which are gone; the newer source repairs itself by its key frame.
         if down.current != Some(usize::from(sent.stream)) {
-            return;
+            return false;
         }
         let Some(connection) = down.connection.and_then(|c| self.connections.get_mut(c)) else {
-            return;
+            return false;
         };
         let Some(path) = connection.transport.send_path() else {
-            return;
+            return false;
         };
         if sent.padding {
             write_padding(down, stream, slot, index, connection, &path, egress);
-            return;
+            return false;
         }
         // Without RTX the packet itself goes again, if it is sure to be the same: under one index nothing else may be sealed.
         let rtx = down
@@ -156,13 +155,13 @@ impl Router {
             .filter(|p| p.rtx != 0)
             .map(|p| (p.rtx, down.rtx_index));
         if rtx.is_none() && slot.told_dependencies {
-            return;
+            return false;
         }
-        if write_packet(
+        let written = write_packet(
             down, stream, slot, index, sent, connection, &path, now, egress, rtx,
-        ) {
-            down.rtx_index += u64::from(rtx.is_some());
-        }
+        );
+        down.rtx_index += u64::from(written && rtx.is_some());
+        written
     }
 }
 
@@ -331,7 +330,12 @@ fn write_packet(
         number_shift: rewriter.number_shift(),
         mask: mask(stream, slot, numbers.target),
     };
-    slot.write_extensions(&down.extensions, &retold, &mut block);
+    // Without RTX a packet is sent again as it was, and must not say something new under its number.
+    let patience = down.patience.filter(|_| numbered.is_some());
+    if let (Some(patience), Some(id)) = (patience, down.extensions.id(Extension::PlayoutDelay)) {
+        block.push(id, &patience);
+    }
+    slot.write_extensions(&down.extensions, &retold, patience.is_some(), &mut block);
     let (payload_type, ssrc, out_index, prefix) = match rtx {
         Some((payload_type, rtx_index)) => (payload_type, down.rtx_ssrc, rtx_index, 2),
         None => (names.payload_type, down.ssrc, index, 0),

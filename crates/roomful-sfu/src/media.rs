@@ -168,13 +168,18 @@ impl Router {
             stream.dependencies = Default::default();
             stream.top_spatial = 0;
         }
+        // What has no RTX is sent again as it was.
+        let repair = repair || stream.nack.is_answer(index);
         let first = stream.last_packet.is_none();
         let revived = !stream.is_alive(now);
         if !repair {
             stream.highest = stream.highest.max(index);
             stream.last_packet = Some(now);
-            if stream.codec.is_video() && !stream.nack.on_packet(index, now) {
-                stream.key_wanted = true;
+            if !stream.nack.on_packet(index, now) {
+                stream.key_wanted |= stream.codec.is_video();
+            }
+            if let Some(due) = stream.nack.due() {
+                self.ask_at = Some(self.ask_at.map_or(due, |at| at.min(due)));
             }
         } else {
             if let Some(trip) = stream.nack.answered_within(index, now) {

@@ -247,6 +247,8 @@ impl Router {
                 codec.feedback.pli = false;
                 codec.feedback.fir = false;
                 if codec.is("opus") {
+                    // Browsers do not offer it and do it all the same.
+                    codec.feedback.nack = true;
                     codec.fmtp = opus_receive(&codec.fmtp, wishes);
                 }
             }

@@ -1,5 +1,5 @@
 //! Sections that carry tracks to a participant: which subscription goes where, under which numbers.
-use crate::command::{Id, Kind};
+use crate::command::{Id, Kind, Role};
 use crate::downstream::Payload;
 use crate::event::Event;
 use crate::negotiation::is_sound;
@@ -105,6 +105,8 @@ impl Router {
         let mut codecs = sdp_codec::choose(section, &names, send_feedback(video));
         codecs.retain(|c| !c.is("h264") || c.parameter("packetization-mode") == Some("1"));
         for codec in codecs.iter_mut().filter(|c| c.is("opus")) {
+            // Browsers do not offer it and do it all the same.
+            codec.feedback.nack = true;
             codec.fmtp = opus_send(&codec.fmtp, track.spec.stereo);
         }
         let payloads = payloads(&codecs);
@@ -166,11 +168,22 @@ impl Router {
         let down = self.downs.get(down_key)?;
         let track = self.tracks.get(down.track)?;
         let owner = self.participants.get(track.owner)?;
+        let single = self
+            .participants
+            .get(down.participant)
+            .and_then(|p| self.connections.get(p.downstream?))
+            .is_some_and(|c| c.role == Role::Single);
+        // LiveKit's clients read publisher and track out of the stream's id (`PA_…|TR_…`). Where they know tracks by section (v1) it
+        // says what belongs together: browsers keep sound and pictures of one stream in step.
+        let stream = match (single, track.spec.screen) {
+            (false, _) => format!("{}|{}", owner.id, track.id),
+            (true, false) => format!("{}|camera", owner.id),
+            (true, true) => format!("{}|screen", owner.id),
+        };
         Some(Outgoing {
             ssrc: down.ssrc,
             rtx_ssrc: track.is_video().then_some(down.rtx_ssrc),
-            // LiveKit's clients read publisher and track out of the stream's id (`PA_…|TR_…`).
-            stream: format!("{}|{}", owner.id, track.id),
+            stream,
             track: track.id.to_string(),
             cname: owner.id.to_string(),
         })

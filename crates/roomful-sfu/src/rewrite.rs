@@ -37,6 +37,8 @@ pub struct Sent {
     pub marker: bool,
     /// Nothing but padding went out: the source's packet was left out after its number was kept free for it.
     pub padding: bool,
+    /// When it was sent again, in ms of any clock; 0 for never.
+    again: u32,
 }
 
 /// See [`Sent::target`].
@@ -216,6 +218,7 @@ impl Rewriter {
             target: target.unwrap_or(NO_TARGET),
             marker,
             padding: false,
+            again: 0,
         };
         self.remember(sent);
         Some((index, sent))
@@ -312,11 +315,17 @@ impl Rewriter {
         }
     }
 
-    /// What a subscriber asks for again.
-    pub fn find(&self, sequence: u16) -> Option<(u64, Sent)> {
+    /// What a subscriber asks for again at `at` ms; nothing if that went out again less than `least` ms ago: what asks for it a second
+    /// time has crossed the answer.
+    pub fn again(&mut self, sequence: u16, at: u32, least: u32) -> Option<(u64, Sent)> {
         let index = roomful_rtc::rtp::extend(self.highest?, sequence);
-        let sent = *self.history.get((index % HISTORY as u64) as usize)?;
-        (sent.index == index && index >= FIRST_INDEX).then_some((index, sent))
+        let sent = self.history.get_mut((index % HISTORY as u64) as usize)?;
+        let known = sent.index == index && index >= FIRST_INDEX;
+        if !known || (sent.again != 0 && at.wrapping_sub(sent.again) < least) {
+            return None;
+        }
+        sent.again = at.max(1);
+        Some((index, *sent))
     }
 }
 
@@ -370,7 +379,7 @@ mod tests {
                     }
                     last = Some(out);
                     now += Duration::from_micros(33_333);
-                    prop_assert_eq!(rewriter.find(index as u16).map(|(i, s)| (i, s.source, s.stream)), Some((index, source + step, n as u16)));
+                    prop_assert_eq!(rewriter.again(index as u16, 0, 0).map(|(i, s)| (i, s.source, s.stream)), Some((index, source + step, n as u16)));
                 }
                 prop_assert_eq!(rewriter.index(source - 1, false, None), None);
             }

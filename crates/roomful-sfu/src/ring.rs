@@ -98,9 +98,9 @@ impl Slot {
         (body + NAMED + long).next_multiple_of(4) + self.payload.len()
     }
 
-    /// Writes the kept extensions with a subscriber's ids.
+    /// Writes the kept extensions with a subscriber's ids; `delayed` leaves out the publisher's bounds of the delay.
     #[inline]
-    pub fn write_extensions(&self, ids: &ExtensionMap, retold: &Retold, block: &mut Block) {
+    pub fn write_extensions(&self, ids: &ExtensionMap, retold: &Retold, delayed: bool, block: &mut Block) {
         let mut rest = self.passed.as_slice();
         while let [kind, length, tail @ ..] = rest {
             let Some((value, tail)) = tail.split_at_checked(usize::from(*length)) else {
@@ -110,6 +110,9 @@ impl Slot {
             let Some(extension) = PASSED.get(usize::from(*kind)) else {
                 continue;
             };
+            if delayed && *extension == Extension::PlayoutDelay {
+                continue;
+            }
             let Some(id) = ids.id(*extension) else {
                 continue;
             };
@@ -298,7 +301,7 @@ mod tests {
         let mut ids = ExtensionMap::default();
         ids.set(Extension::AudioLevel, 9);
         let mut block = Block::default();
-        slot.write_extensions(&ids, &Retold::default(), &mut block);
+        slot.write_extensions(&ids, &Retold::default(), false, &mut block);
         assert_eq!(block.bytes(), [0xbe, 0xde, 0, 1, 0x90, 0x85, 0, 0]);
     }
 }

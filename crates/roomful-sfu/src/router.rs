@@ -73,8 +73,11 @@ pub struct Router {
     /// Connections with RTCP, feedback, reports or padding to send: those that are silent cost nothing.
     pub(crate) talking: Vec<Key>,
     origin: Instant,
-    /// Retransmissions asked for in this turn.
-    asked_again: Vec<(Key, u16)>,
+    /// Retransmissions asked for in this turn, and those that go out a second time with the next housekeeping.
+    pub(crate) asked_again: Vec<(Key, u16)>,
+    pub(crate) twice: Vec<(Key, u16)>,
+    /// When publishers are to be asked for what is missing.
+    pub(crate) ask_at: Option<Instant>,
     last_words: Vec<(Path, Vec<u8>)>,
     pub(crate) scratch_sequences: Vec<u16>,
     pub(crate) quality_at: Option<Instant>,
@@ -114,6 +117,8 @@ impl Router {
             talking: vec![],
             origin: now,
             asked_again: vec![],
+            twice: vec![],
+            ask_at: None,
             last_words: vec![],
             scratch_sequences: vec![],
             quality_at: None,
@@ -380,6 +385,9 @@ impl Router {
             connection.transport.handle_timeout(now);
             self.drive(key, now, egress);
         }
+        if self.ask_at.is_some_and(|at| at <= now) {
+            self.ask_lost(now, egress);
+        }
         if self.tick_at.is_some_and(|at| at <= now) {
             self.tick_at = None;
             self.housekeeping(now, egress);
@@ -395,7 +403,10 @@ impl Router {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
         let slow = (!self.busy.is_empty()).then_some(self.slow_at);
-        [timer, self.tick_at, slow].into_iter().flatten().min()
+        [timer, self.tick_at, self.ask_at, slow]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// News.
@@ -405,11 +416,6 @@ impl Router {
 
     pub(crate) fn tell(&mut self, event: Event) {
         self.events.push_back(event);
-    }
-
-    /// Retransmissions that wait for the end of the turn.
-    pub(crate) fn repairs(&mut self) -> &mut Vec<(Key, u16)> {
-        &mut self.asked_again
     }
 
     /// Last packets of closed transports.

@@ -89,7 +89,7 @@ impl Router {
         }
         let down = self
             .downs
-            .insert(Downstream::new(person_key, track_key, settings, ssrc, rtx));
+            .insert(Downstream::new(person_key, track_key, settings, ssrc, rtx, now));
         person.subscriptions.insert(track_key, down);
         track.subscribers.push(down);
         let connection = person.downstream;

@@ -121,6 +121,7 @@ impl Router {
             for codec in codecs.iter_mut() {
                 codec.feedback = codec.feedback.and(send_feedback(video));
                 if codec.is("opus") {
+                    codec.feedback.nack = true;
                     codec.fmtp = opus_send(&codec.fmtp, track.spec.stereo);
                 }
             }

@@ -365,7 +365,7 @@ fn sections_are_asked_for_and_used_again() {
     });
     let answer = world.offer("bob");
     assert!(
-        answer.contains("PA_ada|TR_w") && !answer.contains("TR_v"),
+        answer.contains("PA_ada|camera TR_w") && !answer.contains("TR_v"),
         "{answer}"
     );
     for n in 0..10u64 {

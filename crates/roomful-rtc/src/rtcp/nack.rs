@@ -20,6 +20,8 @@ pub fn sequences(pairs: &[u8]) -> impl Iterator<Item = u16> + '_ {
 const MAX_MISSING: usize = 300;
 /// Requests for one packet before it is given up.
 const MAX_TRIES: u8 = 8;
+/// Packets that merely changed places come within so long.
+const REORDERED: Duration = Duration::from_millis(5);
 
 #[derive(Clone, Copy, Debug)]
 struct Missing {
@@ -56,8 +58,7 @@ impl NackGenerator {
             self.missing.clear();
             return false;
         }
-        // Packets that merely changed places come within a few milliseconds.
-        let due = now + Duration::from_millis(5);
+        let due = now + REORDERED;
         self.missing.extend((highest + 1..index).map(|index| Missing {
             index,
             tries: 0,
@@ -65,6 +66,14 @@ impl NackGenerator {
             asked: None,
         }));
         true
+    }
+
+    /// Whether a packet was asked for and has not come: what comes now is an answer.
+    #[inline]
+    pub fn is_answer(&self, index: u64) -> bool {
+        let at = self.missing.binary_search_by_key(&index, |m| m.index).ok();
+        at.and_then(|at| self.missing.get(at))
+            .is_some_and(|m| m.tries > 0)
     }
 
     /// How long an answer took that is about to be given to [`on_packet`](Self::on_packet): a round trip, when it was asked for once.

@@ -8,6 +8,10 @@ const TOO_MUCH: f64 = 0.1;
 /// Loss that stays through so many judgements whatever the rate is the path's own (a radio, not a queue), and lowering the rate
 /// would not end it.
 const LASTING: usize = 8;
+/// The least of eight draws lies so many deviations under their mean.
+const LEAST_OF_EIGHT: f64 = 1.4;
+/// A path that loses more by itself is no path.
+const MOST_OWN: f64 = 0.5;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -17,6 +21,7 @@ pub struct Loss {
     judged_at: i64,
     recent: [f64; LASTING],
     count: usize,
+    smoothed: Option<f64>,
 }
 
 impl Loss {
@@ -24,6 +29,19 @@ impl Loss {
     pub fn on_packet(&mut self, lost: bool) {
         self.total += 1;
         self.lost += u32::from(lost);
+    }
+
+    /// What got lost lately, whatever is to blame; `None` while too little is known.
+    pub fn share(&self) -> Option<f64> {
+        self.smoothed
+    }
+
+    /// What the path loses whatever the rate is; 0 until that is sure.
+    pub fn own(&self) -> f64 {
+        if self.count < LASTING {
+            return 0.0;
+        }
+        self.recent.iter().copied().fold(MOST_OWN, f64::min)
     }
 
     /// The share that is too much, when it is.
@@ -35,13 +53,13 @@ impl Loss {
         // What chance may add to a few packets is not blamed on the rate.
         let chance = (share * (1.0 - share) / f64::from(self.total)).sqrt();
         (self.total, self.lost, self.judged_at) = (0, 0, at);
-        let own = if self.count >= LASTING {
-            self.recent.iter().copied().fold(1.0, f64::min)
-        } else {
-            0.0
-        };
+        // Loss that begins is believed at once, loss that ended after a while.
+        self.smoothed = Some(self.smoothed.map_or(share, |smoothed| {
+            smoothed + (share - smoothed) * if share > smoothed { 0.4 } else { 0.1 }
+        }));
+        let own = self.own();
         if let Some(slot) = self.recent.get_mut(self.count % LASTING) {
-            *slot = share;
+            *slot = share + LEAST_OF_EIGHT * chance;
         }
         self.count += 1;
         Some(share - own - chance).filter(|blamed| *blamed > TOO_MUCH)

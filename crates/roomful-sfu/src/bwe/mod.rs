@@ -190,6 +190,8 @@ impl Estimator {
             );
         }
         if let (Some(estimate), Some(found)) = (self.estimate, self.prober.judge(at, trip)) {
+            // What the path loses anyway was carried, too.
+            let found = found.map(|rate| rate / (1.0 - self.loss.own()));
             if let Some(rate) = found.filter(|rate| *rate > estimate) {
                 self.limit(rate);
                 self.queue.0 = self.queue.0.min(rate / 10.0);
@@ -205,9 +207,11 @@ impl Estimator {
         self.delay.queue_ms() >= (EXCESS * self.delay.whole_queue_ms()).max(least)
     }
 
-    /// What arrived lately: the larger of a long and a short look, for what began to flow a moment ago has not filled the long one.
+    /// What the path carried lately, with what it loses by itself: the larger of a long and a short look, for what began to flow a
+    /// moment ago has not filled the long one.
     fn arriving(&self) -> f64 {
-        self.acked.rate(400_000).max(self.acked.rate(160_000))
+        let arrived = self.acked.rate(400_000).max(self.acked.rate(160_000));
+        arrived / (1.0 - self.loss.own())
     }
 
     /// §5.5: down to a part of what arrives.
@@ -303,6 +307,11 @@ impl Estimator {
     /// Bits a second sent lately, headers included.
     pub fn sent_bps(&self) -> u64 {
         self.sent.rate(400_000) as u64
+    }
+
+    /// The share of datagrams that get lost, by feedback; `None` while none tells.
+    pub fn loss(&self) -> Option<f32> {
+        self.loss.share().map(|share| share as f32)
     }
 
     /// Bits a second that arrived lately, by feedback.

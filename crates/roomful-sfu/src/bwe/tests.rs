@@ -199,8 +199,8 @@ fn loss_at_random_does_not_bring_an_estimate_down() {
     let mut link = Link::new(|_| 20e6);
     link.loss = 0.2;
     let seen = run(&mut link, 40);
-    let late = seen.mean(20_000, 40_000);
-    assert!(late > 0.5 * WANTED as f64, "{late}");
+    let late = seen.mean(15_000, 40_000);
+    assert!(late > 0.95 * WANTED as f64, "{late}");
 }
 
 #[test]

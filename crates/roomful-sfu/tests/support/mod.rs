@@ -50,6 +50,8 @@ pub struct Received {
     pub section: Option<String>,
     /// Its dependency descriptor.
     pub descriptor: Option<Vec<u8>>,
+    /// The least that it shall be held back, in ms.
+    pub delay_ms: Option<u16>,
 }
 
 /// A link of one rate with a buffer. What passes it is seen at once, and told of by when it would have arrived.
@@ -430,12 +432,15 @@ impl World {
                     };
                     let section = value(Extension::Mid).map(|v| String::from_utf8(v).unwrap());
                     let descriptor = value(Extension::DependencyDescriptor);
+                    let delay = value(Extension::PlayoutDelay);
+                    let delay_ms = delay.map(|v| (u16::from(v[0]) << 4 | u16::from(v[1]) >> 4) * 10);
                     client.received.push(Received {
                         header,
                         index,
                         payload,
                         section,
                         descriptor,
+                        delay_ms,
                     });
                 }
             }
@@ -503,6 +508,25 @@ impl World {
         self.collect();
     }
 
+    /// A client sends RTCP.
+    pub fn tell(&mut self, name: &str, mut packet: Vec<u8>) {
+        let client = self.clients.get_mut(name).unwrap();
+        client
+            .transport
+            .sender_mut()
+            .unwrap()
+            .protect_rtcp(&mut packet)
+            .unwrap();
+        let path = Path {
+            local: self.server,
+            remote: client.address,
+            protocol: Protocol::Udp,
+        };
+        let mut wire = Wire::default();
+        self.router.handle_packet(&path, &mut packet, self.now, &mut wire);
+        self.deliver(wire);
+    }
+
     pub fn client(&mut self, name: &str) -> &mut Client {
         self.clients.get_mut(name).unwrap()
     }
@@ -513,12 +537,13 @@ pub fn ids() -> ExtensionMap {
     ExtensionMap::new(EXTENSIONS.iter().map(|(id, e)| (*id, e.uri())))
 }
 
-const EXTENSIONS: [(u8, Extension); 5] = [
+const EXTENSIONS: [(u8, Extension); 6] = [
     (1, Extension::Mid),
     (2, Extension::Rid),
     (4, Extension::AudioLevel),
     (5, Extension::TransportCc),
     (6, Extension::DependencyDescriptor),
+    (7, Extension::PlayoutDelay),
 ];
 
 fn extmaps() -> String {
