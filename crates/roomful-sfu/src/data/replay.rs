@@ -103,6 +103,7 @@ mod tests {
         assert_eq!(replay.since(0).count(), 1);
         replay.keep(2002, Arc::from(&b"x"[..]), Arc::from(vec![]), now + MAX_AGE * 2);
         assert_eq!(replay.since(0).count(), 1);
+        assert!(replay.is_new(2002));
         replay.clear();
         assert_eq!(
             (replay.since(0).count(), replay.is_new(2002), replay.is_new(2003)),
