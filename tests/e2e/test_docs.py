@@ -58,7 +58,7 @@ def of(*languages: str) -> Any:
 
 def test_every_block_says_how_it_is_run() -> None:
     known = {
-        "python server", "python asgi", "python client", "python alone", "python test", "python hooks", "sh", "toml", "yaml",
+        "python server", "python asgi", "python client", "python whip", "python alone", "python test", "python hooks", "sh", "toml", "yaml",
     }  # fmt: skip
     assert [block.place for block in blocks() if block.language not in known | SHOWN_ONLY] == []
 

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 const HELP: &str =
-    "usage: roomful-load --address HOST:PORT [--key devkey] [--secret secret] [--server livekit|janus]
+    "usage: roomful-load --address HOST:PORT [--key devkey] [--secret secret] [--server livekit|janus|whip]
     [--pid PID] [--room bench] [--media video|voice|simulcast] [--publishers 1] [--subscribers 0] [--mesh 0]
     [--idle 0] [--seconds 3] [--windows 3] [--late 8] [--loss PACKETS-IN-A-THOUSAND]";
 
@@ -16,6 +16,8 @@ pub struct Server {
     pub secret: String,
     /// Janus' video room instead of LiveKit's protocol.
     pub janus: bool,
+    /// WHIP and WHEP instead of it.
+    pub whip: bool,
 }
 
 pub struct Args {
@@ -44,6 +46,7 @@ impl Args {
                 key: "devkey".into(),
                 secret: "secret".into(),
                 janus: false,
+                whip: false,
             },
             room: "bench".into(),
             pid: None,
@@ -63,7 +66,10 @@ impl Args {
                 ("--address", _) => args.server.address = value,
                 ("--key", _) => args.server.key = value,
                 ("--secret", _) => args.server.secret = value,
-                ("--server", "livekit" | "janus") => args.server.janus = value == "janus",
+                ("--server", "livekit" | "janus" | "whip") => {
+                    args.server.janus = value == "janus";
+                    args.server.whip = value == "whip";
+                }
                 ("--room", _) => args.room = value,
                 ("--pid", _) => args.pid = Some(value.parse()?),
                 ("--media", "video") => args.media = Media::Video,

@@ -14,6 +14,7 @@ mod process;
 mod report;
 mod signal;
 mod token;
+mod whip;
 mod wire;
 
 use crowd::Crowd;

@@ -92,6 +92,8 @@ impl Peer {
         };
         if let Some(media) = wish.publish {
             peer.publish(Link::new(ip, began, true, 0)?, media)?;
+        } else if server.whip {
+            peer.watch()?;
         }
         Ok(peer)
     }
@@ -141,6 +143,15 @@ impl Peer {
         self.signal.offer(media, &cid, offer.to_sdp_string())
     }
 
+    /// Offers to receive a picture, where the client is the one who offers (WHEP).
+    fn watch(&mut self) -> Result<(), Box<dyn Error>> {
+        let mut change = self.down.rtc.sdp_api();
+        change.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+        let (offer, pending) = change.apply().ok_or("no offer came of adding media")?;
+        self.pending = Some(pending);
+        self.signal.offer(Media::Video, "", offer.to_sdp_string())
+    }
+
     /// Takes what came by signaling.
     pub fn poll_signal(&mut self) -> Result<(), Box<dyn Error>> {
         while let Some(heard) = self.signal.next()? {
@@ -182,7 +193,7 @@ impl Peer {
     }
 
     fn answered(&mut self, sdp: &str) -> Result<(), Box<dyn Error>> {
-        let Some(up) = &mut self.up else { return Ok(()) };
+        let up = self.up.as_mut().unwrap_or(&mut self.down);
         let pending = self.pending.take().ok_or("an answer to no offer")?;
         up.rtc
             .sdp_api()

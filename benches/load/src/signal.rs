@@ -3,6 +3,7 @@
 use crate::args::Server;
 use crate::janus::Janus;
 use crate::livekit::LiveKit;
+use crate::whip::Whip;
 use std::error::Error;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -51,12 +52,15 @@ pub enum Heard {
 pub enum Signal {
     LiveKit(LiveKit),
     Janus(Box<Janus>),
+    Whip(Whip),
 }
 
 impl Signal {
     pub fn open(server: &Server, wish: Wish) -> Result<Self, Box<dyn Error>> {
         Ok(if server.janus {
             Self::Janus(Box::new(Janus::open(server, wish)?))
+        } else if server.whip {
+            Self::Whip(Whip::open(server, wish)?)
         } else {
             Self::LiveKit(LiveKit::open(server, wish)?)
         })
@@ -66,6 +70,7 @@ impl Signal {
         match self {
             Self::LiveKit(signal) => signal.socket.get_ref(),
             Self::Janus(signal) => signal.socket.get_ref(),
+            Self::Whip(signal) => &signal.socket,
         }
     }
 
@@ -74,6 +79,7 @@ impl Signal {
         match self {
             Self::LiveKit(signal) => signal.next(),
             Self::Janus(signal) => signal.next(),
+            Self::Whip(signal) => signal.next(),
         }
     }
 
@@ -82,6 +88,7 @@ impl Signal {
         match self {
             Self::LiveKit(signal) => signal.offer(media, cid, sdp),
             Self::Janus(signal) => signal.offer(sdp),
+            Self::Whip(signal) => signal.offer(&sdp),
         }
     }
 
@@ -89,6 +96,7 @@ impl Signal {
         match self {
             Self::LiveKit(signal) => signal.answer(sdp, number),
             Self::Janus(signal) => signal.answer(sdp),
+            Self::Whip(_) => Err("WHEP's servers make no offers here".into()),
         }
     }
 
@@ -96,7 +104,7 @@ impl Signal {
     pub fn view(&mut self, track: String, large: bool) -> Result<(), Box<dyn Error>> {
         match self {
             Self::LiveKit(signal) => signal.view(track, large),
-            Self::Janus(_) => Ok(()),
+            Self::Janus(_) | Self::Whip(_) => Ok(()),
         }
     }
 
@@ -104,6 +112,7 @@ impl Signal {
         match self {
             Self::LiveKit(signal) => signal.ping(since),
             Self::Janus(signal) => signal.ping(),
+            Self::Whip(_) => Ok(()),
         }
     }
 
@@ -111,6 +120,7 @@ impl Signal {
         match self {
             Self::LiveKit(signal) => signal.leave(),
             Self::Janus(signal) => signal.leave(),
+            Self::Whip(signal) => signal.leave(),
         }
     }
 }
