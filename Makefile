@@ -30,7 +30,7 @@ test-rust:
 
 test-python:
 	@$(PREPARE) --any-profile --profile $(PROFILE) env native web browsers
-	$(PY) -m pytest $(PYTEST)
+	$(if $(PYTEST),$(PY) -m pytest $(PYTEST),tools/test.sh)
 
 test-web:
 	@$(PREPARE) modules

@@ -120,11 +120,21 @@ async def test_python_client_is_seen_and_heard(server: Server, tmp_path: Path) -
             return len(pictures) > 30 and len(sounds) > 200
 
         await until("a picture and a tone arrive", enough, within_s=40)
-        frames = [np.frombuffer(one.data, np.uint8).reshape(one.height, one.width, 4)[:, :, 0] for one in pictures[-2:]]
-        assert frames[0].max() > 180 > 60 > frames[0].min(), "a bright bar on a dark ground"
-        assert np.abs(frames[0].astype(int) - frames[1].astype(int)).max() > 60, "it moves"
-        wave = np.concatenate(sounds[-100:]).astype(float)
-        assert np.argmax(np.abs(np.fft.rfft(wave))) * 48_000 / len(wave) == pytest.approx(440, abs=3)
+
+        # A busy machine skips pictures and fills gaps in the sound: what counts is what it shows when it keeps up.
+        async def a_bar_moves() -> bool:
+            last = [
+                np.frombuffer(one.data, np.uint8).reshape(one.height, one.width, 4)[:, :, 0] for one in pictures[-2:]
+            ]
+            bright = all(one.max() > 180 > 60 > one.min() for one in last)
+            return bool(bright and np.abs(last[0].astype(int) - last[1].astype(int)).max() > 60)
+
+        async def a_tone_is_heard() -> bool:
+            wave = np.concatenate(sounds[-100:]).astype(float)
+            return bool(abs(np.argmax(np.abs(np.fft.rfft(wave))) * 48_000 / len(wave) - 440) < 3)
+
+        await until("a bright bar moves on a dark ground", a_bar_moves)
+        await until("a tone of 440 Hz is heard", a_tone_is_heard, within_s=60)
         assert greetings == [b"hello from Python"]
         process.send_signal(signal.SIGINT)
         assert await asyncio.to_thread(process.wait, 20) == 0, log.read_text()

@@ -106,6 +106,11 @@ async def _steady_width(page: Page, within_s: float) -> float:
     raise AssertionError(f"no steady picture: {seen}")
 
 
+def _rate(seen: list[dict[str, float]]) -> float:
+    """Frames between two looks."""
+    return (seen[-1]["frames"] - seen[0]["frames"]) / (len(seen) - 1)
+
+
 async def test_a_browser_keeps_seeing_when_its_link_narrows(tmp_path: Path) -> None:
     with (
         pair() as between,
@@ -118,15 +123,22 @@ async def test_a_browser_keeps_seeing_when_its_link_narrows(tmp_path: Path) -> N
             tab(playwright, tmp_path, link.namespace, FAR[0], "Bob") as bob,
         ):
             top = await _steady_width(bob, 60)
+            usual = _rate(await _watch(bob, 5))
             link.narrow(NARROW_KBIT)
-            await asyncio.sleep(5)
-            narrow = await _watch(bob, 20)
-            report = "\n".join(map(str, narrow))
+            narrow: list[dict[str, float]] = []
+            end = time.monotonic() + 60
+            while time.monotonic() < end and not (narrow and narrow[0]["width"] < top):
+                narrow = await _watch(bob, 5)
+            narrow = await _watch(bob, 15)
+            report = f"{usual} a second, then " + "\n".join(map(str, narrow))
             assert narrow[-1]["width"] < top, report
-            assert narrow[-1]["frames"] - narrow[0]["frames"] > 20 * 10, report
-            steps = [after["frames"] - before["frames"] for before, after in pairwise(narrow)]
-            assert sum(step == 0 for step in steps) <= 1, report
+            # Of what the camera gives on this machine: it sees on, and is not stuck for longer than two looks.
+            assert _rate(narrow) > usual / 3, report
+            moved = [after["frames"] > before["frames"] for before, after in pairwise(narrow)]
+            assert all(any(three) for three in zip(moved, moved[1:], moved[2:], strict=False)), report
             link.widen()
-            wide = await _watch(bob, 10)
-            report = "\n".join(map(str, wide))
-            assert wide[-1]["width"] == top, report
+            end = time.monotonic() + 60
+            wide = [*narrow]
+            while wide[-1]["width"] != top and time.monotonic() < end:
+                wide += await _watch(bob, 1)
+            assert wide[-1]["width"] == top, wide
