@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import subprocess
@@ -11,14 +12,23 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import pytest_asyncio
 from aiortc import RTCPeerConnection as OtherConnection
 from aiortc import RTCSessionDescription as OtherDescription
+from aiortc.mediastreams import AudioStreamTrack
 from chromium import FLAGS
 from playwright.async_api import Page, async_playwright
 
-from roomful.rtc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+from roomful.rtc import (
+    AudioSource,
+    MediaStreamTrack,
+    RTCDataChannel,
+    RTCPeerConnection,
+    RTCSessionDescription,
+    VideoSource,
+)
 
 PION = Path(__file__).parent / "pion_peer"
 MESSAGES: list[str | bytes] = ["hello", b"\x00\x01", "", "grüße", b"x" * 100_000]
@@ -250,3 +260,98 @@ async def test_chromium_calls_and_candidates_trickle(page: Page) -> None:
         )
         channel.send("after")
         assert await channel.receive() == "heard after"
+
+
+@pytest.mark.asyncio
+async def test_chromium_sends_and_shows_video(page: Page) -> None:
+    async with asyncio.timeout(60), RTCPeerConnection() as pc:
+        tracks: asyncio.Queue[MediaStreamTrack] = asyncio.Queue()
+        pc.on("track", tracks.put_nowait)
+        source = VideoSource()
+        # A page of its own address may use the camera; about:blank may only paint.
+        offer = await page.evaluate(
+            """async () => {
+                const canvas = document.createElement("canvas");
+                canvas.width = 320;
+                canvas.height = 240;
+                const paint = canvas.getContext("2d");
+                let n = 0;
+                setInterval(() => {
+                    paint.fillStyle = `rgb(200, 30, ${n++ % 40})`;
+                    paint.fillRect(0, 0, 320, 240);
+                }, 40);
+                const sound = new AudioContext();
+                const out = sound.createMediaStreamDestination();
+                const tone = sound.createOscillator();
+                tone.connect(out);
+                tone.start();
+                pc.addTrack(canvas.captureStream(25).getVideoTracks()[0]);
+                pc.addTrack(out.stream.getAudioTracks()[0]);
+                self.video = document.createElement("video");
+                video.muted = true;
+                pc.ontrack = ({ track }) => {
+                    if (track.kind === "video") { video.srcObject = new MediaStream([track]); video.play(); }
+                };
+                return described();
+            }"""
+        )
+        await pc.setRemoteDescription(offer)
+        pc.getTransceivers()[0].direction = "sendrecv"
+        pc.getTransceivers()[0].sender.replaceTrack(source)
+        answer = await offered(pc)
+        await page.evaluate("(answer) => pc.setRemoteDescription(answer)", answer.toJSON())
+        await pc.connected()
+        picture = np.full((240, 320, 3), (20, 180, 20), np.uint8)
+
+        async def film() -> None:
+            while True:
+                await source.send(picture)
+                await asyncio.sleep(0.04)
+
+        filming = asyncio.create_task(film())
+        for _ in range(2):
+            track = await tracks.get()
+            shown: list[Any] = []
+            async with contextlib.aclosing(track.frames()) as frames:
+                async for frame in frames:
+                    shown.append(frame)
+                    if len(shown) == 10:
+                        break
+            if track.kind == "video":
+                red, green, _blue = shown[-1].to_ndarray(format="rgb24")[100, 100]
+                assert red > 150 and green < 80
+            else:
+                assert shown[-1].sample_rate == 48_000
+        await page.wait_for_function(
+            "() => video.videoWidth === 320 && video.getVideoPlaybackQuality().totalVideoFrames > 10"
+        )
+        filming.cancel()
+
+
+@pytest.mark.asyncio
+async def test_aiortc_sends_and_takes_sound() -> None:
+    async with asyncio.timeout(40), RTCPeerConnection() as pc, aiortc() as other:
+        other.addTrack(AudioStreamTrack())
+        theirs: asyncio.Queue[Any] = asyncio.Queue()
+        other.on("track", theirs.put_nowait)
+        seen: asyncio.Queue[MediaStreamTrack] = asyncio.Queue()
+        pc.on("track", seen.put_nowait)
+        source = AudioSource()
+        pc.addTrack(source)
+        await other.setLocalDescription(await other.createOffer())
+        answer = await answered(pc, {"type": "offer", "sdp": other.localDescription.sdp})
+        await other.setRemoteDescription(OtherDescription(answer.sdp, answer.type))
+        await pc.connected()
+
+        async def sing() -> None:
+            while True:
+                await source.send(np.full(960, 3000, np.int16))
+
+        singing = asyncio.create_task(sing())
+        async with contextlib.aclosing((await seen.get()).encoded()) as encoded:
+            async for frame in encoded:
+                assert frame.codec == "opus"
+                break
+        got = await (await theirs.get()).recv()
+        assert got.sample_rate == 48_000
+        singing.cancel()

@@ -16,7 +16,7 @@ const IN_SCTP: usize = 1 << 20;
 /// It is filled up again from here.
 const REFILL: usize = IN_SCTP - IN_SCTP / 4;
 /// Messages of a few bytes cost SCTP as much as large ones: each counts as this many bytes at least.
-const LEAST: usize = 256;
+const LEAST: usize = 512;
 /// Channels of one peer, those that are not open yet included.
 pub const MAX_CHANNELS: usize = 1024;
 

@@ -1,8 +1,11 @@
 //! What a peer tells. Made by `peer`, carried by the shell, turned into Python's objects by the binding.
+use crate::media::receive::Frame;
 use crate::pipe::{Fell, Pipe};
-use crate::signaling::{DescriptionKind, SignalingState};
+use crate::signaling::{DescriptionKind, MediaKey, SignalingState};
+use roomful_rtc::codec::Codec;
 use roomful_rtc::dcep::ChannelOptions;
 use roomful_rtc::sctp::ChannelId;
+use roomful_rtc::sdp::{Direction, Kind};
 use std::sync::Arc;
 
 /// A channel within its peer; never used twice.
@@ -102,6 +105,39 @@ pub enum PeerEvent {
         /// (bytes or text, all of it)
         messages: Vec<(bool, Vec<u8>)>,
     },
+    /// The peer's offer brought a transceiver.
+    Transceiver {
+        /// Ours for it.
+        key: MediaKey,
+        /// Audio or video.
+        kind: Kind,
+        /// Whether the peer sends in it.
+        sends: bool,
+    },
+    /// What both made of a transceiver.
+    Media {
+        /// Which.
+        key: MediaKey,
+        /// Its section.
+        mid: String,
+        /// Ours.
+        direction: Direction,
+        /// What is sent, when anything is.
+        codec: Option<Codec>,
+        /// The peer's name for the stream that its track belongs to.
+        stream: String,
+    },
+    /// Frames of the peer's, in order.
+    Frames {
+        /// Of which transceiver.
+        key: MediaKey,
+        /// At least one.
+        frames: Vec<Frame>,
+    },
+    /// The peer needs a key frame of what we send.
+    KeyFrameWanted(MediaKey),
+    /// A transceiver is of no more use.
+    MediaEnded(MediaKey),
     /// What waits to be sent fell to a mark.
     Buffered(ChannelKey, Fell),
     /// A channel is no more, with a reason when it is somebody's fault.

@@ -6,13 +6,17 @@ use crate::entropy::Entropy;
 use crate::error::PeerError;
 use crate::event::{ChannelKey, Descriptions, GatheringState, PeerEvent, State};
 use crate::gather::{Datagram, Gather, Server};
+use crate::media::{Media, MediaOptions};
 use crate::pipe::Pipe;
-use crate::signaling::{Agreed, DescriptionKind, Identity, Local, Remote, Signaling, SignalingState};
+use crate::signaling::{
+    Agreed, DescriptionKind, Identity, Local, MediaKey, Remote, Signaling, SignalingState,
+};
 use roomful_rtc::dcep::ChannelOptions;
 use roomful_rtc::dtls::DtlsIdentity;
 use roomful_rtc::ice::{Credentials, LocalCandidate, RemoteCandidate};
 use roomful_rtc::sctp::{ChannelId, MAX_MESSAGE};
 use roomful_rtc::sdp::candidate::{self, Address, CandidateKind};
+use roomful_rtc::sdp::Direction;
 use roomful_rtc::transport::{Path, Protocol, Transport, TransportConfig, TransportEvent};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -59,6 +63,7 @@ pub struct Peer {
     early: Vec<(Path, Vec<u8>)>,
     proven: Vec<SocketAddr>,
     channels: Channels,
+    media: Media,
     ice: State,
     connection: State,
     told_need: bool,
@@ -67,7 +72,8 @@ pub struct Peer {
 
 impl Peer {
     /// Nothing is sent before there is a description of ours.
-    pub fn new(config: PeerConfig) -> Self {
+    pub fn new(config: PeerConfig, now: Instant) -> Self {
+        let media = Media::new(config.entropy.clone(), now);
         let identity = Identity {
             fingerprint: config.identity.fingerprint().to_owned(),
             // Below 2⁶³ (RFC 9429 §5.2.1).
@@ -88,6 +94,7 @@ impl Peer {
             early: vec![],
             proven: vec![],
             channels: Channels::default(),
+            media,
             ice: State::New,
             connection: State::New,
             told_need: false,
@@ -108,7 +115,9 @@ impl Peer {
         }
         let credentials = self.restart.clone().unwrap_or_else(|| self.credentials.clone());
         let data = !self.channels.is_empty();
-        let local = self.signaling.create_offer(credentials, data)?;
+        let local = self
+            .signaling
+            .create_offer(credentials, data, &self.media.wanted())?;
         self.write(&local)
     }
 
@@ -131,7 +140,7 @@ impl Peer {
         } else {
             self.credentials.clone()
         };
-        let local = self.signaling.create_answer(credentials)?;
+        let local = self.signaling.create_answer(credentials, &self.media.wanted())?;
         self.write(&local)
     }
 
@@ -161,7 +170,10 @@ impl Peer {
     /// Takes a description of the peer's.
     pub fn set_remote(&mut self, kind: DescriptionKind, text: &str, now: Instant) -> Result<(), PeerError> {
         self.check_open()?;
-        let agreed = self.signaling.set_remote(kind, text)?;
+        let (media, events) = (&mut self.media, &mut self.events);
+        let agreed = self
+            .signaling
+            .set_remote(kind, text, &mut |section| media.assign(section, events))?;
         if kind == DescriptionKind::Offer {
             self.waiting.clear();
         }
@@ -249,6 +261,33 @@ impl Peer {
         self.channels.close(key, &mut self.events);
     }
 
+    /// A transceiver under a key of the program's choice.
+    pub fn add_transceiver(&mut self, key: MediaKey, options: MediaOptions) {
+        if self.connection == State::Closed || !self.media.add(key, options) {
+            self.events.push_back(PeerEvent::MediaEnded(key));
+            return;
+        }
+        self.look_for_needs();
+    }
+
+    /// Changes which way a transceiver carries, with the next offer.
+    pub fn set_direction(&mut self, key: MediaKey, direction: Direction) {
+        self.media.set_direction(key, direction);
+        self.look_for_needs();
+    }
+
+    /// A coded frame to send; `timestamp` in the codec's clock. Lost while there is no connection.
+    pub fn send_frame(&mut self, key: MediaKey, frame: &[u8], timestamp: u32, now: Instant) {
+        if let Some(transport) = self.transport.as_ref().filter(|t| t.is_connected()) {
+            self.media.send(key, frame, timestamp, transport, now);
+        }
+    }
+
+    /// Asks the peer for a key frame.
+    pub fn want_key(&mut self, key: MediaKey, now: Instant) {
+        self.media.want_key(key, now);
+    }
+
     /// Ends it all and says goodbye.
     pub fn close(&mut self) {
         if self.connection == State::Closed {
@@ -299,6 +338,10 @@ impl Peer {
             }
             // What is no STUN counts only from where a check proved itself.
             [20..=63, ..] if self.proven.contains(&remote) => transport.take_dtls(packet, now),
+            [128..=191, ..] if self.proven.contains(&remote) => {
+                let mut copy = packet.to_vec();
+                self.media.handle(transport, &mut copy, &mut self.events, now);
+            }
             _ => {}
         }
     }
@@ -318,7 +361,8 @@ impl Peer {
     pub fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
         let gather = self.gather.as_ref().and_then(Gather::poll_timeout);
         let transport = self.transport.as_mut().and_then(|t| t.poll_timeout(now));
-        gather.into_iter().chain(transport).min()
+        let media = self.media.poll_timeout().filter(|_| transport.is_some());
+        gather.into_iter().chain(transport).chain(media).min()
     }
 
     /// After a batch of inputs: moves data both ways.
@@ -345,6 +389,9 @@ impl Peer {
         }
         if let Some(transport) = &mut self.transport {
             transport.flush_data(now);
+            if transport.is_connected() {
+                self.media.turn(transport, &mut self.events, now);
+            }
         }
     }
 
@@ -389,6 +436,7 @@ impl Peer {
 
     fn end(&mut self, state: State, reason: Option<String>) {
         self.channels.close_all(reason.as_deref(), &mut self.events);
+        self.media.end(&mut self.events);
         if let Some(reason) = reason {
             self.events.push_back(PeerEvent::Trouble(reason));
         }
@@ -425,7 +473,7 @@ impl Peer {
 
     /// A datagram to send.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Datagram> {
-        while let Some((path, packet)) = self.transport.as_mut().and_then(Transport::poll_transmit) {
+        while let Some((path, packet)) = self.poll_sealed() {
             match &mut self.gather {
                 Some(gather) if gather.is_lent(path.local) => {
                     gather.send(path.local, path.remote, &packet, now);
@@ -434,6 +482,15 @@ impl Peer {
             }
         }
         self.gather.as_mut().and_then(Gather::poll_transmit)
+    }
+
+    fn poll_sealed(&mut self) -> Option<(Path, Vec<u8>)> {
+        let transport = self.transport.as_mut()?;
+        if let Some(out) = transport.poll_transmit() {
+            return Some(out);
+        }
+        let path = transport.send_path()?;
+        Some((path, self.media.poll_transmit()?))
     }
 
     fn check_open(&self) -> Result<(), PeerError> {
@@ -519,6 +576,7 @@ impl Peer {
     fn agree(&mut self, agreed: Option<Agreed>, now: Instant) -> Result<(), PeerError> {
         if let Some(agreed) = agreed {
             self.connect(&agreed, now)?;
+            self.media.agree(&agreed.media, &agreed.stopped, &mut self.events);
             self.told_need = false;
         }
         self.tell_signaling();
@@ -613,7 +671,8 @@ impl Peer {
 
     fn look_for_needs(&mut self) {
         let data = !self.channels.is_empty() && self.signaling.lacks_data();
-        let needed = data || self.restart.is_some();
+        let media = self.media.needs(|key| self.signaling.carries(key));
+        let needed = data || media || self.restart.is_some();
         if needed && self.signaling.state() == SignalingState::Stable && !self.told_need {
             self.told_need = true;
             self.events.push_back(PeerEvent::NegotiationNeeded);

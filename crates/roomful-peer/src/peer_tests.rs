@@ -3,6 +3,7 @@ use super::*;
 use crate::pipe::Outgoing;
 use bytes::Bytes;
 use roomful_rtc::dcep::Reliability;
+use roomful_rtc::sdp::Kind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -19,13 +20,16 @@ fn entropy(seed: u64) -> Entropy {
 }
 
 fn peer(address: &str, seed: u64) -> Peer {
-    Peer::new(PeerConfig {
-        identity: DtlsIdentity::generate().unwrap(),
-        hosts: vec![address.parse().unwrap()],
-        servers: vec![],
-        relay_only: false,
-        entropy: entropy(seed),
-    })
+    Peer::new(
+        PeerConfig {
+            identity: DtlsIdentity::generate().unwrap(),
+            hosts: vec![address.parse().unwrap()],
+            servers: vec![],
+            relay_only: false,
+            entropy: entropy(seed),
+        },
+        Instant::now(),
+    )
 }
 
 fn plain(label: &str) -> ChannelOptions {
@@ -105,6 +109,14 @@ impl Wire {
             }
         }
         all
+    }
+
+    fn count(&self, at: usize) -> usize {
+        let count = |event: &PeerEvent| match event {
+            PeerEvent::Messages { messages, .. } => messages.len(),
+            _ => 0,
+        };
+        self.told[at].iter().map(count).sum()
     }
 
     fn opened(&self, at: usize) -> Vec<(ChannelKey, Arc<Pipe>)> {
@@ -198,7 +210,7 @@ fn a_reader_that_stops_holds_the_sender_back() {
     wire.step();
     let chunk = Bytes::from(vec![1; 65_536]);
     let mut sent = 0;
-    for _ in 0..400 {
+    for _ in 0..150 {
         while sent < 400 {
             let message = Outgoing {
                 binary: true,
@@ -212,10 +224,10 @@ fn a_reader_that_stops_holds_the_sender_back() {
         wire.step();
     }
     assert!(sent < 400, "nothing held the sender back");
-    let before = wire.messages(1).len();
+    let before = wire.count(1);
     assert!(before * 65_536 <= RECEIVE_WINDOW as usize + 65_536);
     reader.set_paused(false);
-    for _ in 0..600 {
+    for _ in 0..250 {
         while sent < 400 {
             let message = Outgoing {
                 binary: true,
@@ -226,13 +238,13 @@ fn a_reader_that_stops_holds_the_sender_back() {
             }
             sent += 1;
         }
-        let read = wire.messages(1).len();
+        let read = wire.count(1);
         wire.step();
         // The program takes what it is told.
-        let news = wire.messages(1).len() - read;
+        let news = wire.count(1) - read;
         reader.taken(news, news * 65_536);
     }
-    assert_eq!((sent, wire.messages(1).len()), (400, 400));
+    assert_eq!((sent, wire.count(1)), (400, 400));
 }
 
 #[test]
@@ -343,4 +355,104 @@ fn wrong_words_are_refused_and_change_nothing() {
     assert_eq!(one.signaling.state(), SignalingState::HaveLocalOffer);
     one.rollback().unwrap();
     assert_eq!(one.signaling.state(), SignalingState::Stable);
+}
+
+fn video(direction: Direction) -> MediaOptions {
+    MediaOptions {
+        kind: Kind::Video,
+        direction,
+        codecs: crate::media::usual_codecs(Kind::Video),
+        stream: "stream".into(),
+        track: "track".into(),
+    }
+}
+
+fn frames(told: &[PeerEvent]) -> Vec<crate::media::receive::Frame> {
+    let mut all = vec![];
+    for event in told {
+        if let PeerEvent::Frames { frames, .. } = event {
+            all.extend(frames.iter().cloned());
+        }
+    }
+    all
+}
+
+#[test]
+fn frames_pass_and_losses_are_mended() {
+    let mut wire = Wire::new();
+    wire.peers[0].add_transceiver(0, video(Direction::SendRecv));
+    wire.negotiate(0);
+    wire.run(100);
+    assert_eq!(wire.peers[1].connection(), State::Connected);
+    let key = |told: &[PeerEvent]| {
+        told.iter().find_map(|event| match event {
+            PeerEvent::Transceiver { key, .. } => Some(*key),
+            _ => None,
+        })
+    };
+    assert!(key(&wire.told[1]).is_some());
+    let mut lost = 0;
+    for n in 0..60u32 {
+        let mut frame = vec![n as u8; 5000];
+        frame[0] = u8::from(n != 0);
+        let now = wire.now;
+        wire.peers[0].send_frame(0, &frame, n * 3000, now);
+        // Every seventh frame loses a packet on its way.
+        wire.peers[0].turn(now);
+        let mut at = 0;
+        while let Some((from, to, packet)) = wire.peers[0].poll_transmit(now) {
+            at += 1;
+            if n % 7 == 3 && at == 2 {
+                lost += 1;
+                continue;
+            }
+            wire.peers[1].handle_packet(to, from, &packet, now);
+        }
+        wire.step();
+    }
+    wire.run(30);
+    let got = frames(&wire.told[1]);
+    assert!(lost > 5);
+    assert_eq!(
+        got.iter().map(|f| f.timestamp / 3000).collect::<Vec<_>>(),
+        (0..60).collect::<Vec<_>>()
+    );
+    assert!(got
+        .iter()
+        .enumerate()
+        .all(|(n, f)| f.data.len() == 5000 && f.key == (n == 0)));
+    wire.peers[1].want_key(key(&wire.told[1]).unwrap(), wire.now);
+    wire.run(5);
+    assert!(wire.told[0]
+        .iter()
+        .any(|e| matches!(e, PeerEvent::KeyFrameWanted(0))));
+}
+
+#[test]
+fn sound_goes_both_ways_in_one_section() {
+    let mut wire = Wire::new();
+    for at in 0..2 {
+        let options = MediaOptions {
+            kind: Kind::Audio,
+            codecs: crate::media::usual_codecs(Kind::Audio),
+            ..video(Direction::SendRecv)
+        };
+        wire.peers[at].add_transceiver(0, options);
+    }
+    wire.negotiate(0);
+    wire.run(100);
+    for n in 0..20u32 {
+        let now = wire.now;
+        for peer in &mut wire.peers {
+            peer.send_frame(0, &[n as u8; 80], n * 960, now);
+        }
+        wire.run(2);
+    }
+    for told in &wire.told {
+        let got: Vec<u32> = frames(told).iter().map(|f| f.timestamp / 960).collect();
+        assert_eq!(got, (0..20).collect::<Vec<_>>());
+        assert!(!told.iter().any(|e| matches!(e, PeerEvent::Transceiver { .. })));
+    }
+    let sections = wire.peers[0].descriptions().current_local.unwrap().1;
+    assert_eq!(sections.matches("m=audio").count(), 1);
 }

@@ -6,7 +6,8 @@ use crate::error::PeerError;
 use roomful_rtc::ice::Credentials;
 use roomful_rtc::sctp::MAX_MESSAGE;
 use roomful_rtc::sdp::{
-    self, Decision, Description, Kind, Limits, LocalParameters, OfferedSection, RemoteTransport, Setup,
+    self, codec, extension, CodecLine, Decision, Description, Direction, ExtMap, Feedback, Kind, Limits,
+    LocalParameters, MediaDecision, OfferedMedia, OfferedSection, Outgoing, RemoteTransport, Setup,
 };
 
 /// RFC 8841 §5.1, and everybody's.
@@ -59,6 +60,11 @@ enum Slot {
     Data {
         mid: String,
     },
+    Media {
+        mid: String,
+        /// The transceiver.
+        key: MediaKey,
+    },
     Stopped {
         mid: String,
         kind: Kind,
@@ -70,7 +76,7 @@ enum Slot {
 impl Slot {
     fn mid(&self) -> &str {
         match self {
-            Slot::Data { mid } | Slot::Stopped { mid, .. } => mid,
+            Slot::Data { mid } | Slot::Media { mid, .. } | Slot::Stopped { mid, .. } => mid,
         }
     }
 }
@@ -106,6 +112,50 @@ pub struct Remote {
     pub description: Description,
 }
 
+/// A transceiver within its peer.
+pub type MediaKey = u32;
+
+/// A transceiver as it is wanted.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Which.
+    pub key: MediaKey,
+    /// Audio or video.
+    pub kind: Kind,
+    /// Ours.
+    pub direction: Direction,
+    /// Names of codecs, best first.
+    pub codecs: Vec<&'static str>,
+    /// What would be sent.
+    pub outgoing: Outgoing,
+}
+
+/// What both sides made of a transceiver.
+#[derive(Clone, Debug)]
+pub struct AgreedMedia {
+    /// Which.
+    pub key: MediaKey,
+    /// Its section.
+    pub mid: String,
+    /// Ours.
+    pub direction: Direction,
+    /// What may be sent and received, best first.
+    pub codecs: Vec<CodecLine>,
+    /// Header extensions that both have.
+    pub extensions: Vec<ExtMap>,
+    /// Their sources: media, and the RTX of each.
+    pub sources: Vec<(u32, Option<u32>)>,
+    /// The stream their track belongs to.
+    pub stream: String,
+}
+
+/// Retransmission, key frames and arrival times; no estimate of bandwidth.
+const VIDEO: Feedback = Feedback {
+    remb: false,
+    ..Feedback::VIDEO
+};
+const EXTENSIONS: [&str; 2] = [extension::MID, extension::TRANSPORT_CC];
+
 /// What an agreement says of the transport.
 #[derive(Clone, Debug)]
 pub struct Agreed {
@@ -121,6 +171,10 @@ pub struct Agreed {
     pub data: bool,
     /// Largest message that the peer takes, bytes; 0 for any.
     pub max_message_size: u64,
+    /// Sound and video.
+    pub media: Vec<AgreedMedia>,
+    /// Transceivers whose section was refused or stopped.
+    pub stopped: Vec<MediaKey>,
 }
 
 /// What stays the same in all descriptions of ours.
@@ -137,6 +191,8 @@ pub struct Signaling {
     identity: Identity,
     state: SignalingState,
     slots: Vec<Slot>,
+    /// As the peer's offer would have them.
+    proposed: Vec<Slot>,
     version: u64,
     /// Ours that was made last, of each kind, as text for comparison.
     made: Option<(Local, String)>,
@@ -153,6 +209,7 @@ impl Signaling {
             identity,
             state: SignalingState::Stable,
             slots: vec![],
+            proposed: vec![],
             version: 0,
             made: None,
             current: (None, None),
@@ -181,6 +238,11 @@ impl Signaling {
         !self.slots.iter().any(|slot| matches!(slot, Slot::Data { .. }))
     }
 
+    /// Whether a transceiver has a section.
+    pub fn carries(&self, key: MediaKey) -> bool {
+        has(&self.slots, key)
+    }
+
     /// The mid and place of the section that candidates belong to: the first in use.
     pub fn tagged(&self) -> Option<(String, u16)> {
         let slots = match &self.pending.0 {
@@ -194,21 +256,32 @@ impl Signaling {
     }
 
     /// Makes an offer. `data`: data channels are wanted.
-    pub fn create_offer(&mut self, credentials: Credentials, data: bool) -> Result<Local, PeerError> {
+    pub fn create_offer(
+        &mut self,
+        credentials: Credentials,
+        data: bool,
+        wanted: &[Wanted],
+    ) -> Result<Local, PeerError> {
         if self.state == SignalingState::HaveRemoteOffer {
             return Err(PeerError::state("an offer of the peer's waits for an answer"));
         }
         let mut slots = self.slots.clone();
         if data && self.lacks_data() {
-            let mid = self.free_mid();
+            let mid = free_mid(&slots);
             slots.push(Slot::Data { mid });
+        }
+        for one in wanted {
+            if !has(&slots, one.key) {
+                let mid = free_mid(&slots);
+                slots.push(Slot::Media { mid, key: one.key });
+            }
         }
         if slots.is_empty() {
             return Err(PeerError::state(
                 "there is nothing to offer: create a data channel or add a track first",
             ));
         }
-        let sections = slots.iter().map(offered).collect();
+        let sections = slots.iter().map(|slot| offered(slot, wanted)).collect();
         self.version += 1;
         let local = Local {
             kind: DescriptionKind::Offer,
@@ -222,13 +295,17 @@ impl Signaling {
     }
 
     /// Makes the answer to the peer's offer.
-    pub fn create_answer(&mut self, credentials: Credentials) -> Result<Local, PeerError> {
+    pub fn create_answer(&mut self, credentials: Credentials, wanted: &[Wanted]) -> Result<Local, PeerError> {
         let (SignalingState::HaveRemoteOffer, Some(offer)) = (self.state, &self.pending.1) else {
             return Err(PeerError::state("there is no offer of the peer's to answer"));
         };
         let description = offer.description.clone();
-        let slots = answered_slots(&description);
-        let decisions = slots.iter().map(decided).collect();
+        let slots = self.proposed.clone();
+        let decisions = slots
+            .iter()
+            .zip(&description.sections)
+            .map(|(slot, section)| decided(slot, section, wanted))
+            .collect();
         self.version += 1;
         let setup = match self.active {
             Some(false) => Setup::Passive,
@@ -314,7 +391,12 @@ impl Signaling {
 
     /// Takes a description of the peer's. One of ours that waits for an answer gives way to an offer (RFC 9429 §5.10, W3C's implicit
     /// rollback).
-    pub fn set_remote(&mut self, kind: DescriptionKind, text: &str) -> Result<Option<Agreed>, PeerError> {
+    pub fn set_remote(
+        &mut self,
+        kind: DescriptionKind,
+        text: &str,
+        assign: &mut dyn FnMut(&sdp::Section) -> Option<MediaKey>,
+    ) -> Result<Option<Agreed>, PeerError> {
         let description = sdp::parse(text, &Limits::default())?;
         let transport = description.transport();
         match kind {
@@ -329,6 +411,8 @@ impl Signaling {
                     return Err(PeerError::Unacceptable("the offer has no sections".to_owned()));
                 }
                 self.check_places(&description)?;
+                self.proposed = answered_slots(&description, &self.slots, assign);
+                self.made = None;
                 self.pending = (None, None);
                 self.pending.1 = Some(Remote {
                     kind,
@@ -384,9 +468,22 @@ impl Signaling {
         };
         let theirs = &remote.description.sections;
         let mut slots = local.slots.clone();
-        for (slot, section) in slots.iter_mut().zip(theirs) {
-            if section.rejected || section.unusable().is_some() {
-                *slot = stopped(slot.mid(), section);
+        let (mut media, mut ended) = (vec![], vec![]);
+        for (at, (slot, section)) in slots.iter_mut().zip(theirs).enumerate() {
+            let key = match slot {
+                Slot::Media { key, .. } => Some(*key),
+                _ => None,
+            };
+            let agreed = key.and_then(|key| agreed_media(&local, at, key, section));
+            let refused = section.rejected || section.unusable().is_some();
+            match (key, agreed) {
+                (Some(_), Some(agreed)) if !refused => media.push(agreed),
+                (Some(key), _) => {
+                    ended.push(key);
+                    *slot = stopped(slot.mid(), section);
+                }
+                (None, _) if refused => *slot = stopped(slot.mid(), section),
+                (None, _) => {}
             }
         }
         let active = match (self.active, offered) {
@@ -408,6 +505,8 @@ impl Signaling {
             active,
             data,
             max_message_size,
+            media,
+            stopped: ended,
         };
         self.slots = slots;
         self.current = (Some(local), Some(remote));
@@ -438,18 +537,85 @@ impl Signaling {
         }
         Ok(())
     }
-
-    fn free_mid(&self) -> String {
-        let taken = |mid: &String| self.slots.iter().any(|slot| slot.mid() == mid);
-        (self.slots.len()..)
-            .map(|n| n.to_string())
-            .find(|mid| !taken(mid))
-            .unwrap_or_default()
-    }
 }
 
-fn offered(slot: &Slot) -> OfferedSection {
+/// What is left of a media section; nothing when no codec is.
+fn agreed_media(local: &Local, at: usize, key: MediaKey, theirs: &sdp::Section) -> Option<AgreedMedia> {
+    let allowed = theirs.direction.reversed();
+    let (direction, codecs, extensions) = match &local.body {
+        Body::Offer(sections) => {
+            let OfferedSection::Media { media, .. } = sections.get(at)? else {
+                return None;
+            };
+            let codecs: Vec<CodecLine> = theirs
+                .codecs
+                .iter()
+                .filter(|line| media.codecs.iter().any(|ours| codec::same_format(ours, line)))
+                .cloned()
+                .collect();
+            (media.direction, codecs, &theirs.extmaps)
+        }
+        Body::Answer(_, decisions) => {
+            let Decision::Media(media) = decisions.get(at)? else {
+                return None;
+            };
+            (media.direction, media.codecs.clone(), &theirs.extmaps)
+        }
+    };
+    if codecs.is_empty() {
+        return None;
+    }
+    let known = |map: &&ExtMap| EXTENSIONS.contains(&map.uri.as_ref());
+    let sources = theirs.media_ssrcs();
+    Some(AgreedMedia {
+        key,
+        mid: theirs.mid.clone(),
+        direction: direction.within(allowed),
+        codecs,
+        extensions: extensions.iter().filter(known).cloned().collect(),
+        sources: sources.iter().map(|ssrc| (*ssrc, theirs.rtx_of(*ssrc))).collect(),
+        stream: theirs.msid.as_ref().map(|m| m.stream.clone()).unwrap_or_default(),
+    })
+}
+
+fn has(slots: &[Slot], wanted: MediaKey) -> bool {
+    slots
+        .iter()
+        .any(|slot| matches!(slot, Slot::Media { key, .. } if *key == wanted))
+}
+
+fn free_mid(slots: &[Slot]) -> String {
+    let taken = |mid: &String| slots.iter().any(|slot| slot.mid() == mid);
+    (slots.len()..)
+        .map(|n| n.to_string())
+        .find(|mid| !taken(mid))
+        .unwrap_or_default()
+}
+
+fn lines(kind: Kind, names: &[&str]) -> Vec<CodecLine> {
+    let mut lines = codec::offered(kind, names);
+    for line in lines.iter_mut().filter(|_| kind == Kind::Video) {
+        line.feedback = VIDEO;
+    }
+    lines
+}
+
+fn offered(slot: &Slot, wanted: &[Wanted]) -> OfferedSection {
     match slot {
+        Slot::Media { mid, key } => {
+            let one = wanted.iter().find(|one| one.key == *key);
+            let kind = one.map_or(Kind::Audio, |one| one.kind);
+            OfferedSection::Media {
+                mid: mid.clone(),
+                media: OfferedMedia {
+                    kind,
+                    direction: one.map_or(Direction::Inactive, |one| one.direction),
+                    codecs: one.map_or_else(Vec::new, |one| lines(kind, &one.codecs)),
+                    extensions: EXTENSIONS.into_iter().filter_map(extension::offered).collect(),
+                    outgoing: one.map(|one| one.outgoing.clone()),
+                },
+            }
+        }
         Slot::Data { mid } => OfferedSection::Data {
             mid: mid.clone(),
             port: SCTP_PORT,
@@ -469,8 +635,25 @@ fn offered(slot: &Slot) -> OfferedSection {
     }
 }
 
-fn decided(slot: &Slot) -> Decision {
+fn decided(slot: &Slot, section: &sdp::Section, wanted: &[Wanted]) -> Decision {
     match slot {
+        Slot::Media { key, .. } => {
+            let Some(one) = wanted.iter().find(|one| one.key == *key) else {
+                return Decision::Reject;
+            };
+            let feedback = if one.kind == Kind::Video {
+                VIDEO
+            } else {
+                Feedback::AUDIO
+            };
+            Decision::Media(MediaDecision {
+                direction: one.direction,
+                codecs: codec::choose(section, &one.codecs, feedback),
+                extensions: EXTENSIONS.to_vec(),
+                rids: vec![],
+                outgoing: Some(one.outgoing.clone()),
+            })
+        }
         Slot::Data { .. } => Decision::Data {
             port: SCTP_PORT,
             max_message_size: u64::from(MAX_MESSAGE),
@@ -479,18 +662,33 @@ fn decided(slot: &Slot) -> Decision {
     }
 }
 
-/// One data section is taken, the first.
-fn answered_slots(offer: &Description) -> Vec<Slot> {
+/// One data section is taken, the first. `assign` finds or makes a transceiver for a media section that has none.
+fn answered_slots(
+    offer: &Description,
+    before: &[Slot],
+    assign: &mut dyn FnMut(&sdp::Section) -> Option<MediaKey>,
+) -> Vec<Slot> {
     let mut data = false;
     let mut slots = vec![];
-    for section in &offer.sections {
-        if section.kind == Kind::Application && section.unusable().is_none() && !data {
-            data = true;
-            let mid = section.mid.clone();
-            slots.push(Slot::Data { mid });
-        } else {
-            slots.push(stopped(&section.mid, section));
-        }
+    for (at, section) in offer.sections.iter().enumerate() {
+        let mid = section.mid.clone();
+        let usable = section.unusable().is_none();
+        let known = match before.get(at) {
+            Some(Slot::Media { key, .. }) => Some(*key),
+            _ => None,
+        };
+        let slot = match section.kind {
+            Kind::Application if usable && !data => {
+                data = true;
+                Slot::Data { mid }
+            }
+            Kind::Audio | Kind::Video if usable => match known.or_else(|| assign(section)) {
+                Some(key) => Slot::Media { mid, key },
+                None => stopped(&section.mid, section),
+            },
+            _ => stopped(&section.mid, section),
+        };
+        slots.push(slot);
     }
     slots
 }

@@ -245,8 +245,8 @@ impl Transport {
         self.drive(now);
     }
 
-    /// As [`handle_dtls`](Self::handle_dtls), but what it leads to comes with the next [`flush_data`](Self::flush_data): one answer to
-    /// a batch of records.
+    /// As [`handle_dtls`](Self::handle_dtls), but what it makes us send comes with the next [`flush_data`](Self::flush_data): one
+    /// answer to a batch of records. What came is read at once, for unread messages make SCTP slow.
     pub fn take_dtls(&mut self, packet: &[u8], now: Instant) {
         if self.ended {
             return;
@@ -269,6 +269,9 @@ impl Transport {
             self.greeted = Some(now);
         }
         self.on_dtls(events, now);
+        if self.connected && !self.ended {
+            self.read_sctp();
+        }
     }
 
     /// A first measure of the round trip, from the handshake: the peer's computing is in it. `None` when we began it.
@@ -493,7 +496,7 @@ impl Transport {
         }
     }
 
-    fn drive_sctp(&mut self, now: Instant) {
+    fn read_sctp(&mut self) {
         for event in self.sctp.drain() {
             self.events.push_back(match event {
                 SctpEvent::Connected => TransportEvent::DataReady,
@@ -511,6 +514,10 @@ impl Transport {
                 SctpEvent::Lost => TransportEvent::DataLost,
             });
         }
+    }
+
+    fn drive_sctp(&mut self, now: Instant) {
+        self.read_sctp();
         let Some(path) = self.send_path() else { return };
         let (dtls, outbox) = (&mut self.dtls, &mut self.outbox);
         let mut more = vec![];

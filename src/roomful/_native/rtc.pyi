@@ -1,7 +1,7 @@
 """Peer connections: one thread in Rust with the sockets of all peers of a program. Used by `roomful.rtc`.
 
 A peer is a number from `open`. Requests and channel keys are numbers that the caller counts up; keys of channels that the peer
-opened count down from 2**32 - 1.
+opened count down from 2**32 - 1. So do those of transceivers, by themselves.
 
 Commands, for `ask`, with `word` and `text`:
 
@@ -27,6 +27,11 @@ Events, with their values in order:
     messages              key, list[str | bytes]
     buffered              key, whether it fell to `low` (else: to 512 KiB or to nothing)
     closed                key, reason | None
+    transceiver           key, audio | video, whether the peer sends: its offer brought it
+    media                 key, mid, sends: bool, receives: bool, codec | None (of what is sent), the peer's stream
+    frames                key, list[(bytes, timestamp, key frame: bool, after a loss: bool, codec)]
+    key_frame_wanted      key
+    media_ended           key
     died
 
 An error's `code`: invalid_state, syntax, invalid_modification, invalid_access, argument, os, dead, backpressure, not_open, too_large.
@@ -72,6 +77,20 @@ class Peers:
         max_lifetime_ms: int | None = None,
         id: int | None = None,
     ) -> Channel: ...
+    def add_transceiver(
+        self, peer: int, key: int, kind: str, sends: bool, receives: bool, codecs: list[str], stream: str, track: str
+    ) -> None:
+        """`codecs`: names, best first; empty for all."""
+
+    def set_direction(self, peer: int, key: int, sends: bool, receives: bool) -> None:
+        """With the next offer or answer."""
+
+    def send_frame(self, peer: int, key: int, data: bytes, timestamp: int) -> None:
+        """A coded frame; `timestamp` in the codec's clock. Raises RtcError `backpressure`, `too_large` (4 MiB)."""
+
+    def want_key(self, peer: int, key: int) -> None:
+        """Asks the peer for a key frame."""
+
     def close_peer(self, peer: int) -> None: ...
     def drain(self) -> list[tuple[int, str, tuple[Any, ...]]]:
         """All news since the last call, in order: (peer, name, values). Messages count as read."""

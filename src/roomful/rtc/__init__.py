@@ -1,4 +1,4 @@
-"""WebRTC for Python programs: `RTCPeerConnection` and its data channels, on the same Rust as the server.
+"""WebRTC for Python programs: `RTCPeerConnection`, its data channels, sound and video, on the same Rust as the server.
 
 W3C's names, aiortc's habits. Called by programs, bots and the client; never imports the server.
 """
@@ -16,13 +16,18 @@ from roomful.rtc.errors import (
     SessionDescriptionError,
 )
 from roomful.rtc.events import Event
+from roomful.rtc.media import EncodedFrame, MediaStreamTrack, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
+from roomful.rtc.sources import AudioSource, VideoSource
 
 __all__ = [
+    "AudioSource",
     "ConnectionFailed",
+    "EncodedFrame",
     "Event",
     "InvalidAccessError",
     "InvalidModificationError",
     "InvalidStateError",
+    "MediaStreamTrack",
     "OperationError",
     "RTCConfiguration",
     "RTCDataChannel",
@@ -30,7 +35,11 @@ __all__ = [
     "RTCIceCandidate",
     "RTCIceServer",
     "RTCPeerConnection",
+    "RTCRtpReceiver",
+    "RTCRtpSender",
+    "RTCRtpTransceiver",
     "RTCSessionDescription",
     "RtcError",
     "SessionDescriptionError",
+    "VideoSource",
 ]

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast
+from uuid import uuid4
 
 from roomful._native import rtc as native
 from roomful.rtc.channel import RTCDataChannel, RTCDataChannelParameters
@@ -23,6 +24,16 @@ from roomful.rtc.description import (
 )
 from roomful.rtc.errors import ConnectionFailed, InvalidStateError, OperationError, error_of
 from roomful.rtc.events import EventTarget
+from roomful.rtc.media import (
+    Direction,
+    Kind,
+    MediaStreamTrack,
+    RTCRtpReceiver,
+    RTCRtpSender,
+    RTCRtpTransceiver,
+    Source,
+    ways,
+)
 from roomful.rtc.peers import Peers, of_running_loop, requests
 
 ConnectionState = Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
@@ -38,11 +49,12 @@ MOST_CHANNELS = 1024
 class RTCPeerConnection(EventTarget):
     """A connection to one peer. Make it where an event loop runs, and `await close()` it in the end (or use `async with`).
 
-    Events: `datachannel`, `icecandidate`, `negotiationneeded`, `connectionstatechange`, `iceconnectionstatechange`,
+    Events: `datachannel`, `track`, `icecandidate`, `negotiationneeded`, `connectionstatechange`, `iceconnectionstatechange`,
     `icegatheringstatechange`, `signalingstatechange`.
     """
 
     ondatachannel: Callable[..., Any] | None = None
+    ontrack: Callable[..., Any] | None = None
     onicecandidate: Callable[..., Any] | None = None
     onnegotiationneeded: Callable[..., Any] | None = None
     onconnectionstatechange: Callable[..., Any] | None = None
@@ -57,7 +69,9 @@ class RTCPeerConnection(EventTarget):
         self._servers = read_servers(self._configuration.iceServers)
         self._peers: Peers = of_running_loop()
         self._channels: dict[int, RTCDataChannel] = {}
+        self._transceivers: dict[int, RTCRtpTransceiver] = {}
         self._next_key = 0
+        self._next_transceiver = 0
         self._asked: dict[int, asyncio.Future[str | None]] = {}
         self._waiters: set[asyncio.Future[None]] = set()
         self._closed = False
@@ -239,6 +253,82 @@ class RTCPeerConnection(EventTarget):
         channel = self._channels[key] = RTCDataChannel(line, parameters)
         return channel
 
+    # Sound and video.
+
+    def addTransceiver(
+        self,
+        trackOrKind: Kind | Source,
+        *,
+        direction: Direction = "sendrecv",
+        codecs: Sequence[str] = (),
+        stream: str = "-",
+    ) -> RTCRtpTransceiver:
+        """A section of sound or video.
+
+        Args:
+            trackOrKind: A source to send, or `audio` or `video` for coded frames by `sender.send_encoded`.
+            direction: Ours.
+            codecs: `opus`; `VP8`, `H264`: best first, all without any.
+            stream: What the peer may group tracks by.
+
+        Raises:
+            InvalidStateError: The connection is closed.
+            ValueError: An unknown kind, direction or codec.
+        """
+        if self._closed:
+            raise InvalidStateError("the connection is closed")
+        source = None if isinstance(trackOrKind, str) else trackOrKind
+        kind: Kind = trackOrKind if isinstance(trackOrKind, str) else trackOrKind.kind
+        sends, receives = ways(direction)
+        key = self._next_transceiver
+        number = uuid4().hex
+        self._peers.native.add_transceiver(self._peer, key, kind, sends, receives, list(codecs), stream, number)
+        self._next_transceiver += 1
+        made = self._transceiver(key, kind, direction)
+        if source is not None:
+            made.sender.replaceTrack(source)
+        return made
+
+    def addTrack(self, track: Source) -> RTCRtpSender:
+        """Sends a source, in a section of its own that the peer may send in as well."""
+        return self.addTransceiver(track).sender
+
+    def getTransceivers(self) -> list[RTCRtpTransceiver]:
+        return list(self._transceivers.values())
+
+    def getSenders(self) -> list[RTCRtpSender]:
+        return [one.sender for one in self._transceivers.values()]
+
+    def getReceivers(self) -> list[RTCRtpReceiver]:
+        return [one.receiver for one in self._transceivers.values()]
+
+    def _transceiver(self, key: int, kind: Kind, direction: Direction) -> RTCRtpTransceiver:
+        def send(data: bytes, timestamp: int) -> None:
+            if self._closed:
+                raise InvalidStateError("the connection is closed")
+            self._peers.native.send_frame(self._peer, key, data, timestamp)
+
+        def want_key() -> None:
+            if not self._closed:
+                self._peers.native.want_key(self._peer, key)
+
+        def turn(key: int, direction: Direction) -> None:
+            if not self._closed:
+                self._peers.native.set_direction(self._peer, key, *ways(direction))
+
+        track = MediaStreamTrack(kind, want_key, uuid4().hex)
+        made = RTCRtpTransceiver(key, direction, RTCRtpSender(kind, send), RTCRtpReceiver(track), turn)
+        self._transceivers[key] = made
+        return made
+
+    def _came(self, key: int, stream: str) -> None:
+        """The peer sends in this section: told once."""
+        one = self._transceivers[key]
+        if not one._told:  # pyright: ignore[reportPrivateUsage]
+            one._told = True  # pyright: ignore[reportPrivateUsage]
+            track, streams = one.receiver.track, (stream,) if stream and stream != "-" else ()
+            self._emit("track", track, track=track, receiver=one.receiver, transceiver=one, streams=streams)
+
     # Ends.
 
     async def close(self) -> None:
@@ -249,6 +339,8 @@ class RTCPeerConnection(EventTarget):
         for channel in list(self._channels.values()):
             channel._closed(None)  # pyright: ignore[reportPrivateUsage]
         self._channels.clear()
+        for one in self._transceivers.values():
+            one._end()  # pyright: ignore[reportPrivateUsage]
         for asked in self._asked.values():
             if not asked.done():
                 asked.set_exception(InvalidStateError("the connection is closed"))
@@ -336,6 +428,25 @@ class RTCPeerConnection(EventTarget):
             case "buffered":
                 if (channel := self._channels.get(values[0])) is not None:
                     channel._fell(values[1])  # pyright: ignore[reportPrivateUsage]
+            case "frames":
+                if (one := self._transceivers.get(values[0])) is not None:
+                    one.receiver.track._took(values[1])  # pyright: ignore[reportPrivateUsage]
+            case "transceiver":
+                self._transceiver(values[0], values[1], "recvonly")
+                if values[2]:
+                    self._came(values[0], "")
+            case "media":
+                key, mid, sends, receives, codec, stream = values
+                if (one := self._transceivers.get(key)) is not None:
+                    one._agreed(mid, sends, receives, codec)  # pyright: ignore[reportPrivateUsage]
+                    if receives:
+                        self._came(key, stream)
+            case "key_frame_wanted":
+                if (one := self._transceivers.get(values[0])) is not None:
+                    one.sender._key_frame_wanted()  # pyright: ignore[reportPrivateUsage]
+            case "media_ended":
+                if (one := self._transceivers.get(values[0])) is not None:
+                    one._end()  # pyright: ignore[reportPrivateUsage]
             case "reply":
                 self._replied(*values)
             case "signaling":

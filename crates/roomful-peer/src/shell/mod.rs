@@ -9,20 +9,24 @@ use crate::entropy::Entropy;
 use crate::error::PeerError;
 use crate::event::{ChannelKey, PeerEvent};
 use crate::gather::Server;
+use crate::media::send::MAX_FRAME;
+use crate::media::MediaOptions;
 use crate::peer::{Peer, PeerConfig};
 use crate::pipe::{Outgoing, Pipe};
-use crate::signaling::DescriptionKind;
+use crate::signaling::{DescriptionKind, MediaKey};
 use bytes::Bytes;
 use outbox::Outbox;
 use roomful_engine::addresses::interface_addresses;
 use roomful_rtc::dcep::ChannelOptions;
 use roomful_rtc::dtls::DtlsIdentity;
 use roomful_rtc::sctp::{ChannelId, SendError};
+use roomful_rtc::sdp::Direction;
 use sockets::Sockets;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 use worker::Worker;
 
 /// One peer of a shell.
@@ -34,6 +38,8 @@ pub type Request = u64;
 const MAX_HOSTS: usize = 16;
 /// Orders that wait; more is a program that does not stop.
 const MAX_ORDERS: usize = 65_536;
+/// Frames that wait, bytes: the thread has fallen behind by seconds.
+const MAX_FRAMES: usize = 32 << 20;
 
 /// How a peer connects.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +84,10 @@ enum Order {
     Servers(PeerId, Vec<Server>),
     OpenChannel(PeerId, ChannelKey, ChannelOptions, Option<ChannelId>, Arc<Pipe>),
     CloseChannel(PeerId, ChannelKey),
+    AddTransceiver(PeerId, MediaKey, MediaOptions),
+    SetDirection(PeerId, MediaKey, Direction),
+    SendFrame(PeerId, MediaKey, Bytes, u32),
+    WantKey(PeerId, MediaKey),
     /// A pipe has something to send or room to read.
     Work(PeerId),
     Close(PeerId),
@@ -89,6 +99,8 @@ struct Entry {
     waker: mio::Waker,
     asleep: AtomicBool,
     stop: AtomicBool,
+    /// Bytes of frames that wait.
+    frames: AtomicUsize,
 }
 
 impl Entry {
@@ -96,6 +108,9 @@ impl Entry {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         // What ends something is always taken.
         if orders.len() >= MAX_ORDERS && !matches!(order, Order::Close(_) | Order::CloseChannel(..)) {
+            if let Order::SendFrame(_, _, frame, _) = &order {
+                self.frames.fetch_sub(frame.len(), Ordering::Relaxed);
+            }
             return;
         }
         orders.push(order);
@@ -188,6 +203,7 @@ impl Shell {
             waker,
             asleep: AtomicBool::new(false),
             stop: AtomicBool::new(false),
+            frames: AtomicUsize::new(0),
         });
         let outbox = Arc::new(Outbox::new().map_err(os)?);
         let identity = DtlsIdentity::generate().map_err(|e| PeerError::Os(e.to_string()))?;
@@ -223,13 +239,16 @@ impl Shell {
         addresses.truncate(MAX_HOSTS);
         let sockets = Sockets::bind(&addresses)?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let peer = Peer::new(PeerConfig {
-            identity: self.identity.clone(),
-            hosts: sockets.locals(),
-            servers: vec![],
-            relay_only: options.relay_only,
-            entropy: self.entropy.clone(),
-        });
+        let peer = Peer::new(
+            PeerConfig {
+                identity: self.identity.clone(),
+                hosts: sockets.locals(),
+                servers: vec![],
+                relay_only: options.relay_only,
+                entropy: self.entropy.clone(),
+            },
+            Instant::now(),
+        );
         self.entry.put(Order::Open(id, Box::new(peer), sockets));
         Ok(id)
     }
@@ -271,6 +290,40 @@ impl Shell {
             pipe,
             entry: self.entry.clone(),
         }
+    }
+
+    /// A transceiver under a key of the program's choice, counted up from zero.
+    pub fn add_transceiver(&self, peer: PeerId, key: MediaKey, options: MediaOptions) {
+        self.entry.put(Order::AddTransceiver(peer, key, options));
+    }
+
+    /// Changes which way it carries, with the next offer.
+    pub fn set_direction(&self, peer: PeerId, key: MediaKey, direction: Direction) {
+        self.entry.put(Order::SetDirection(peer, key, direction));
+    }
+
+    /// A coded frame to send; `timestamp` in the codec's clock. Lost while there is no connection.
+    pub fn send_frame(
+        &self,
+        peer: PeerId,
+        key: MediaKey,
+        frame: Bytes,
+        timestamp: u32,
+    ) -> Result<(), SendError> {
+        if frame.len() > MAX_FRAME {
+            return Err(SendError::TooLarge);
+        }
+        if self.entry.frames.load(Ordering::Relaxed) + frame.len() > MAX_FRAMES {
+            return Err(SendError::Backpressure);
+        }
+        self.entry.frames.fetch_add(frame.len(), Ordering::Relaxed);
+        self.entry.put(Order::SendFrame(peer, key, frame, timestamp));
+        Ok(())
+    }
+
+    /// Asks the peer for a key frame.
+    pub fn want_key(&self, peer: PeerId, key: MediaKey) {
+        self.entry.put(Order::WantKey(peer, key));
     }
 
     /// Ends a peer. Nothing is told of it any more, but the ends of its channels.

@@ -4,16 +4,19 @@ use crate::event::PeerEvent;
 use roomful_engine::wake::Wake;
 use std::sync::{Mutex, PoisonError};
 
+/// Frames that wait to be taken, bytes.
+const MAX_FRAMES: usize = 64 << 20;
+
 /// See the module.
 pub struct Outbox {
-    waiting: Mutex<Vec<Told>>,
+    waiting: Mutex<(Vec<Told>, usize)>,
     wake: Wake,
 }
 
 impl Outbox {
     pub fn new() -> std::io::Result<Self> {
         Ok(Self {
-            waiting: Mutex::new(vec![]),
+            waiting: Mutex::new((vec![], 0)),
             wake: Wake::new()?,
         })
     }
@@ -27,9 +30,17 @@ impl Outbox {
         if batch.is_empty() {
             return;
         }
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (waiting, frames) = &mut *held;
         let empty = waiting.is_empty();
-        for told in batch.drain(..) {
+        for mut told in batch.drain(..) {
+            if let Told::Peer(_, PeerEvent::Frames { frames: new, .. }) = &mut told {
+                // A program that sleeps loses frames, the newest first: it must begin again with a key frame anyway.
+                new.retain(|frame| {
+                    *frames += frame.data.len();
+                    *frames <= MAX_FRAMES
+                });
+            }
             match (waiting.last_mut(), told) {
                 (
                     Some(Told::Peer(peer, PeerEvent::Messages { key, messages, .. })),
@@ -57,6 +68,6 @@ impl Outbox {
 
     pub fn drain(&self) -> Vec<Told> {
         self.wake.clear();
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner)).0
     }
 }

@@ -150,6 +150,27 @@ impl Worker {
                     seat.peer.set_servers(servers);
                 }
             }
+            Order::AddTransceiver(id, key, options) => {
+                if let Some(seat) = self.touch(id) {
+                    seat.peer.add_transceiver(key, options);
+                }
+            }
+            Order::SetDirection(id, key, direction) => {
+                if let Some(seat) = self.touch(id) {
+                    seat.peer.set_direction(key, direction);
+                }
+            }
+            Order::SendFrame(id, key, frame, timestamp) => {
+                self.entry.frames.fetch_sub(frame.len(), Ordering::Relaxed);
+                if let Some(seat) = self.touch(id) {
+                    seat.peer.send_frame(key, &frame, timestamp, now);
+                }
+            }
+            Order::WantKey(id, key) => {
+                if let Some(seat) = self.touch(id) {
+                    seat.peer.want_key(key, now);
+                }
+            }
             Order::OpenChannel(id, key, options, stream, pipe) => match self.touch(id) {
                 Some(seat) => {
                     seat.pipes.insert(key, pipe.clone());

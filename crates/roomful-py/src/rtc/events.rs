@@ -5,10 +5,11 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use roomful_peer::event::{GatheringState, PeerEvent, State};
 use roomful_peer::shell::{PeerId, Shell, Told};
 use roomful_peer::signaling::DescriptionKind;
+use roomful_rtc::codec::Codec;
 use roomful_rtc::dcep::Reliability;
 
 /// Every name, in the stub's order.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 19] = [
     "reply",
     "signaling",
     "negotiation_needed",
@@ -22,6 +23,11 @@ pub const NAMES: [&str; 14] = [
     "messages",
     "buffered",
     "closed",
+    "transceiver",
+    "media",
+    "frames",
+    "key_frame_wanted",
+    "media_ended",
     "died",
 ];
 
@@ -132,6 +138,37 @@ pub fn told<'py>(py: Python<'py>, shell: &Shell, news: Told) -> PyResult<Bound<'
             named(py, peer, "messages", (key, list))
         }
         PeerEvent::Buffered(key, fell) => named(py, peer, "buffered", (key, fell.low)),
+        PeerEvent::Transceiver { key, kind, sends } => {
+            named(py, peer, "transceiver", (key, kind.as_str(), sends))
+        }
+        PeerEvent::Media {
+            key,
+            mid,
+            direction,
+            codec,
+            stream,
+        } => {
+            let codec = codec.map(Codec::name);
+            let values = (key, mid, direction.sends(), direction.receives(), codec, stream);
+            named(py, peer, "media", values)
+        }
+        PeerEvent::Frames { key, frames } => {
+            let whole = frames.iter().map(|frame| {
+                let data = PyBytes::new(py, &frame.data);
+                let values = (
+                    data,
+                    frame.timestamp,
+                    frame.key,
+                    frame.after_loss,
+                    frame.codec.name(),
+                );
+                values.into_pyobject(py)
+            });
+            let list = PyList::new(py, whole.collect::<PyResult<Vec<_>>>()?)?;
+            named(py, peer, "frames", (key, list))
+        }
+        PeerEvent::KeyFrameWanted(key) => named(py, peer, "key_frame_wanted", (key,)),
+        PeerEvent::MediaEnded(key) => named(py, peer, "media_ended", (key,)),
         PeerEvent::Closed(key, reason) => named(py, peer, "closed", (key, reason)),
     }
 }

@@ -7,11 +7,13 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString, PyTuple};
 use roomful_peer::gather::Server;
+use roomful_peer::media::{usual_codecs, MediaOptions};
 use roomful_peer::shell::{Ask, Channel as Line, PeerOptions, Shell};
 use roomful_peer::signaling::DescriptionKind;
 use roomful_peer::PeerError;
 use roomful_rtc::dcep::{ChannelOptions, Reliability};
 use roomful_rtc::sctp::SendError;
+use roomful_rtc::sdp::{Direction, Kind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -44,6 +46,15 @@ fn error(py: Python<'_>, code: &str, message: &str) -> PyErr {
 
 fn failed(py: Python<'_>, failure: &PeerError) -> PyErr {
     error(py, failure.code(), &failure.to_string())
+}
+
+fn refused(py: Python<'_>, failure: SendError) -> PyErr {
+    let code = match failure {
+        SendError::Backpressure => "backpressure",
+        SendError::NotOpen => "not_open",
+        SendError::TooLarge => "too_large",
+    };
+    error(py, code, &failure.to_string())
 }
 
 fn ip(py: Python<'_>, text: &str) -> PyResult<IpAddr> {
@@ -193,6 +204,71 @@ impl Peers {
         Ok(Channel { line })
     }
 
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn add_transceiver(
+        &self,
+        py: Python<'_>,
+        peer: u64,
+        key: u32,
+        kind: &str,
+        sends: bool,
+        receives: bool,
+        codecs: Vec<String>,
+        stream: String,
+        track: String,
+    ) -> PyResult<()> {
+        let kind = match kind {
+            "audio" => Kind::Audio,
+            "video" => Kind::Video,
+            other => {
+                return Err(PyValueError::new_err(format!(
+                    "a track is audio or video, not {other:?}"
+                )))
+            }
+        };
+        let known = usual_codecs(kind);
+        let mut chosen = vec![];
+        for name in &codecs {
+            let found = known.iter().find(|known| known.eq_ignore_ascii_case(name));
+            chosen.push(*found.ok_or_else(|| {
+                PyValueError::new_err(format!("the codec {name:?} is none of {}", known.join(", ")))
+            })?);
+        }
+        let options = MediaOptions {
+            kind,
+            direction: Direction::new(sends, receives),
+            codecs: if chosen.is_empty() { known } else { chosen },
+            stream,
+            track,
+        };
+        self.shell(py)?.add_transceiver(peer, key, options);
+        Ok(())
+    }
+
+    fn set_direction(
+        &self,
+        py: Python<'_>,
+        peer: u64,
+        key: u32,
+        sends: bool,
+        receives: bool,
+    ) -> PyResult<()> {
+        self.shell(py)?
+            .set_direction(peer, key, Direction::new(sends, receives));
+        Ok(())
+    }
+
+    fn send_frame(&self, py: Python<'_>, peer: u64, key: u32, data: &[u8], timestamp: u32) -> PyResult<()> {
+        self.shell(py)?
+            .send_frame(peer, key, Bytes::copy_from_slice(data), timestamp)
+            .map_err(|failure| refused(py, failure))
+    }
+
+    fn want_key(&self, py: Python<'_>, peer: u64, key: u32) -> PyResult<()> {
+        self.shell(py)?.want_key(peer, key);
+        Ok(())
+    }
+
     fn close_peer(&self, py: Python<'_>, peer: u64) -> PyResult<()> {
         self.shell(py)?.close(peer);
         Ok(())
@@ -263,14 +339,9 @@ impl Channel {
                 "a message is str, bytes or bytearray, not {name}"
             )));
         };
-        self.line.send(binary, bytes).map_err(|failure| {
-            let code = match failure {
-                SendError::Backpressure => "backpressure",
-                SendError::NotOpen => "not_open",
-                SendError::TooLarge => "too_large",
-            };
-            error(py, code, &failure.to_string())
-        })
+        self.line
+            .send(binary, bytes)
+            .map_err(|failure| refused(py, failure))
     }
 
     fn read(&self, on: bool) {
