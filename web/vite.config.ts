@@ -6,7 +6,7 @@ const server = process.env['ROOMFUL_SERVER'] ?? 'http://127.0.0.1:7880'
 
 export default defineConfig({
   // React Aria brings the words of some thirty languages; these are the ones the page is in.
-  plugins: [react(), locales.vite({ locales: ['en-US', 'de-DE'] })],
+  plugins: [react(), locales.vite({ locales: ['en-US', 'de-DE', 'zh-CN', 'ar-AE'] })],
   // Nothing is inlined: the page's Content-Security-Policy allows only its own files.
   build: {
     target: 'es2022',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -132,3 +133,32 @@ async def test_without_camera_and_microphone_one_joins_listening(server: Server)
         direct = await Visitor(browser, server.http).visit("/?room=ears&name=Ed&join=1")
         await expect(direct.get_by_test_id("tile")).to_have_count(2, timeout=20_000)
         await browser.close()
+
+
+async def test_where_nothing_loads_the_page_says_so(visitor: Visitor) -> None:
+    profile = await visitor.profile()
+    page = await visitor.tab(profile, "/")
+    await page.evaluate("navigator.serviceWorker.ready.then(() => 0)")
+    await page.reload()
+    await profile.set_offline(True)
+    await page.goto(f"{visitor.http}/r/garden")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("The server cannot be reached")
+    await profile.set_offline(False)
+    await page.get_by_role("link", name="Try again").click()
+    await expect(page.get_by_role("button", name="Join now")).to_be_visible(timeout=20_000)
+
+
+async def test_the_connection_in_words_and_as_a_file(visitor: Visitor) -> None:
+    page = await visitor.visit("/?room=numbers&name=Ada&join=1", DESKTOP)
+    await expect(page.get_by_test_id("room")).to_be_visible(timeout=20_000)
+    await page.keyboard.press("n")
+    await expect(page.get_by_test_id("reason")).to_have_attribute(
+        "data-reason", re.compile("fine|jitter|slow"), timeout=20_000
+    )
+    async with page.expect_download() as saved:
+        await page.get_by_role("button", name="Save diagnostics").click()
+    path = await (await saved.value).path()
+    text = path.read_text()
+    assert json.loads(text)["connections"][0]["state"] == "connected"
+    token = await page.evaluate("window.__roomful.room.engine.token ?? 'no-token'")
+    assert token not in text

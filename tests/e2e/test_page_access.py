@@ -64,6 +64,7 @@ async def test_axe_finds_nothing(visitor: Visitor, size: dict[str, int], scheme:
     dialogs: tuple[tuple[str, Literal["dialog", "alertdialog"]], ...] = (
         ("i", "dialog"),
         ("l", "dialog"),
+        ("n", "dialog"),
         ("?", "dialog"),
         ("q", "alertdialog"),
     )

@@ -55,6 +55,9 @@ const SCREENS = {
   'room-leave': { url: `${STORY}?people=2`, act: (page) => page.keyboard.press('q') },
   'room-shortcuts': { url: `${STORY}?people=2`, act: (page) => page.keyboard.press('?') },
   'room-devices': { url: `${STORY}?people=2`, act: (page) => page.getByRole('button', { name: 'Microphone and speaker choice' }).click() },
+  'room-arabic': { url: `${STORY}?people=5&language=ar&hands&waiting`, act: (page) => page.keyboard.press('p') },
+  'room-chinese': { url: `${STORY}?people=3&language=zh`, act: (page) => page.keyboard.press('l') },
+  'room-stats': { url: `${STORY}?people=2`, act: (page) => page.keyboard.press('n'), settle: 1500 },
   'room-german': { url: `${STORY}?people=2&language=de`, act: (page) => page.keyboard.press('q') },
 }
 const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } }

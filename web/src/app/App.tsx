@@ -4,7 +4,7 @@ import { lazy, Suspense, useEffect, useMemo, type ReactNode } from 'react'
 import { I18nProvider } from 'react-aria-components'
 import { Home } from '../features/home/Home'
 import { Peers } from '../features/peers/Peers'
-import { LanguageContext, pickLanguage, useT } from '../i18n'
+import { directionOf, LanguageContext, pickLanguage, useT } from '../i18n'
 import { joinPeers } from '../peer/join'
 import { join } from '../room/join'
 import { Message } from '../ui/Message'
@@ -21,6 +21,7 @@ export function App(): ReactNode {
   const language = useMemo(() => pickLanguage(navigator.languages), [])
   useEffect(() => {
     document.documentElement.lang = language
+    document.documentElement.dir = directionOf(language)
   }, [language])
   return (
     <LanguageContext value={language}>

@@ -23,8 +23,9 @@ import type { EndReason } from '../room/snapshot'
 import { IconButton } from '../ui/Button'
 
 export type Panel = 'chat' | 'people'
-export type Opened = 'invite' | 'leave' | 'shortcuts' | 'stages' | 'view' | 'host'
+export type Opened = 'invite' | 'leave' | 'shortcuts' | 'stages' | 'view' | 'host' | 'stats'
 
+const StatsDialog = lazy(() => import('../features/stats/StatsDialog').then(({ StatsDialog }) => ({ default: StatsDialog })))
 const Stages = lazy(() => import('../features/stages/Stages').then(({ Stages }) => ({ default: Stages })))
 
 export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): ReactNode {
@@ -98,6 +99,11 @@ export function RoomScreen({ onEnd }: { onEnd: (reason: EndReason) => void }): R
       {opened === 'stages' && (
         <Suspense>
           <Stages direct={direct} onClose={() => setOpened(null)} />
+        </Suspense>
+      )}
+      {opened === 'stats' && (
+        <Suspense>
+          <StatsDialog open onClose={() => setOpened(null)} />
         </Suspense>
       )}
       <Invite room={room} path={path} open={opened === 'invite'} onClose={() => setOpened(null)} />

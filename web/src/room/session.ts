@@ -18,6 +18,7 @@ import { roomPath } from '../app/route'
 import { withLine } from './chat'
 import { saveDeviceChoice, type DeviceChoice } from './device'
 import { handOf, Meeting, roleIn } from './meeting'
+import { deviceNews, type Plugged } from './devices'
 import { deviceProblem, endReason } from './reason'
 import type {
   ChatLine,
@@ -244,6 +245,16 @@ export class LiveSession implements RoomSession {
       if (publication.source === Track.Source.Microphone && !this.busy.has('mic')) this.view.notify({ kind: 'muted' })
       if (publication.source === Track.Source.Camera && !this.busy.has('camera')) this.view.notify({ kind: 'stopped' })
     })
+    let known: readonly Plugged[] | null = null
+    const look = async (): Promise<void> => {
+      const all = 'mediaDevices' in navigator ? await navigator.mediaDevices.enumerateDevices().catch(() => []) : []
+      const now = all.map(({ deviceId, groupId, kind, label }) => ({ id: deviceId, group: groupId, kind, label }))
+      for (const { plugged, label } of known ? deviceNews(known, now) : []) this.view.notify({ kind: plugged ? 'plugged' : 'unplugged', label })
+      known = now
+    }
+    // The first list is made once a permission gave the devices their names.
+    room.on(RoomEvent.LocalTrackPublished, () => void (known?.some((one) => one.label) ? null : look()))
+    room.on(RoomEvent.MediaDevicesChanged, () => void look())
     room.on(RoomEvent.Disconnected, (reason?: DisconnectReason) => {
       this.end ??= endReason(reason)
       for (const one of room.remoteParticipants.values())

@@ -62,6 +62,7 @@ export type Notice =
   | { readonly kind: 'not_allowed' }
   | { readonly kind: 'not_done' | 'muted' | 'stopped' | 'quiet' }
   | { readonly kind: 'hand' | 'waiting'; readonly name: string }
+  | { readonly kind: 'plugged' | 'unplugged'; readonly label: string }
   | { readonly kind: 'role'; readonly role: Role }
 
 export type DeviceProblem = 'denied' | 'missing' | 'busy' | 'insecure' | 'other'

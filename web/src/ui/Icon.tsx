@@ -57,10 +57,13 @@ const SHAPES = {
 
 export type IconName = keyof typeof SHAPES
 
+/** Arrows that point along the line: the other way where lines run from right to left. */
+const TURNED: ReadonlySet<string> = new Set(['arrow', 'back', 'left', 'right', 'send', 'out'])
+
 export function Icon({ name, size = 22 }: { name: IconName; size?: number }): ReactNode {
   return (
     <svg
-      className="icon"
+      className={TURNED.has(name) ? 'icon turned' : 'icon'}
       viewBox="0 0 24 24"
       width={size}
       height={size}

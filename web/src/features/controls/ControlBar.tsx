@@ -120,6 +120,7 @@ export function ControlBar({ panel, unread, onPanel, onOpen }: ControlBarProps):
         />
         <ChatButton panel={panel} unread={unread} onPanel={onPanel} />
         <IconButton label={t.view.title} icon="layout" shortcut={KEYS.view} tone="quiet" onPress={() => onOpen('view')} />
+        <IconButton label={t.meet.stats.title} icon="chart" shortcut={KEYS.stats} tone="quiet" onPress={() => onOpen('stats')} />
         <IconButton label={t.room.stages} icon="stages" shortcut={KEYS.stages} tone="quiet" onPress={() => onOpen('stages')} />
         <IconButton
           label={t.room.shortcuts}
@@ -203,6 +204,10 @@ function MoreMenu({ canShare, share, hand, hosts, onPanel, onOpen }: MoreProps):
           <MenuItem className="list-item" onAction={() => onOpen('view')}>
             <Icon name="layout" size={20} />
             <span>{t.view.title}</span>
+          </MenuItem>
+          <MenuItem className="list-item" onAction={() => onOpen('stats')}>
+            <Icon name="chart" size={20} />
+            <span>{t.meet.stats.title}</span>
           </MenuItem>
           <MenuItem className="list-item" onAction={() => onOpen('stages')}>
             <Icon name="stages" size={20} />

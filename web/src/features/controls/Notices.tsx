@@ -92,6 +92,10 @@ function noticeText(notice: Notice, t: Messages): string {
       return t.meet.handUp(notice.name)
     case 'waiting':
       return t.meet.knocked(notice.name)
+    case 'plugged':
+      return t.meet.plugged(notice.label)
+    case 'unplugged':
+      return t.meet.unplugged(notice.label)
     case 'role':
       return t.meet.roleNow[notice.role]
   }

@@ -9,6 +9,7 @@ export const KEYS = {
   view: 'L',
   invite: 'I',
   stages: 'W',
+  stats: 'N',
   talk: 'Space',
   hand: 'H',
   leave: 'Q',

@@ -87,6 +87,9 @@ function run(action: Action, { session, act }: ShortcutsOf): void {
     case 'people':
       act.people()
       return
+    case 'stats':
+      act.open('stats')
+      return
     case 'view':
       act.open('view')
       return

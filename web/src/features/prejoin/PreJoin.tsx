@@ -14,6 +14,7 @@ import { Logo } from '../../ui/Logo'
 import { Insecure } from './Insecure'
 import { LevelMeter } from './LevelMeter'
 import { Problems } from './Problems'
+import { SpeakerTest } from './SpeakerTest'
 import { StreamVideo } from './StreamVideo'
 
 export interface PreJoinProps {
@@ -115,6 +116,11 @@ export function PreJoin({ room, joining, problem, network, onJoin, onBack }: Pre
               {select('audioinput', t.devices.microphone, 'mic')}
               {select('videoinput', t.devices.camera, 'camera')}
               {'setSinkId' in HTMLMediaElement.prototype && select('audiooutput', t.devices.speaker, 'speaker')}
+            </div>
+          )}
+          {secure && (
+            <div className="speaker-test">
+              <SpeakerTest speaker={state.choice.audiooutput} />
             </div>
           )}
         </section>

@@ -3,6 +3,7 @@
 import type { ReactNode } from 'react'
 import { useT } from '../../i18n'
 import type { Preview, PreviewSnapshot } from '../../room/preview'
+import { browserOf } from '../../room/browser'
 import { Button } from '../../ui/Button'
 import { Icon, type IconName } from '../../ui/Icon'
 
@@ -16,23 +17,24 @@ export function Problems({ preview, state }: { preview: Preview; state: PreviewS
       audio()
       video()
     }
-    return <Problem icon="cameraOff" text={t.devices.deniedBoth} onAgain={both} />
+    return <Problem icon="cameraOff" text={t.devices.deniedBoth} repair onAgain={both} />
   }
   return (
     <>
-      {camera && <Problem icon="cameraOff" text={t.devices[camera].camera} onAgain={video} />}
-      {mic && <Problem icon="micOff" text={t.devices[mic].mic} onAgain={audio} />}
+      {camera && <Problem icon="cameraOff" text={t.devices[camera].camera} repair={camera === 'denied'} onAgain={video} />}
+      {mic && <Problem icon="micOff" text={t.devices[mic].mic} repair={mic === 'denied'} onAgain={audio} />}
     </>
   )
 }
 
-function Problem({ icon, text, onAgain }: { icon: IconName; text: string; onAgain: () => void }): ReactNode {
+function Problem({ icon, text, repair = false, onAgain }: { icon: IconName; text: string; repair?: boolean; onAgain: () => void }): ReactNode {
   const t = useT()
   return (
     <div className="alert" role="status">
       <Icon name={icon} />
       <div>
         <p>{text}</p>
+        {repair && <p>{t.meet.repair[browserOf(navigator.userAgent)]}</p>}
         <Button look="quiet" onPress={onAgain}>
           {t.devices.again}
         </Button>

@@ -8,6 +8,8 @@ import { Button, IconButton } from '../../ui/Button'
 import { Icon } from '../../ui/Icon'
 import { TrackVideo } from '../stage/TrackVideo'
 
+const MOST_ZOOM = 4
+
 export interface ScreenProps {
   screen: ScreenView
 }
@@ -17,6 +19,7 @@ export function Screen({ screen }: ScreenProps): ReactNode {
   const session = useSession()
   const place = useRef<HTMLElement>(null)
   const [full, setFull] = useState(false)
+  const [zoom, setZoom] = useState(1)
   useEffect(() => {
     const changed = (): void => setFull(document.fullscreenElement === place.current)
     document.addEventListener('fullscreenchange', changed)
@@ -36,12 +39,22 @@ export function Screen({ screen }: ScreenProps): ReactNode {
           </Button>
         </div>
       ) : (
-        <TrackVideo key={screen.id} track={screen.track} label={t.room.screenOf(screen.name)} />
+        <div className="screen-scroll" tabIndex={zoom > 1 ? 0 : -1} role="group" aria-label={t.room.screenOf(screen.name)}>
+          <div className="screen-zoomed" style={{ width: `${zoom * 100}%`, height: `${zoom * 100}%` }}>
+            <TrackVideo key={screen.id} track={screen.track} label={t.room.screenOf(screen.name)} />
+          </div>
+        </div>
       )}
       <div className="screen-bar">
         <span className="screen-title">
           <Icon name="screen" size={18} /> <bdi>{title}</bdi>
         </span>
+        {!screen.isLocal && (
+          <>
+            <IconButton label={t.meet.zoomOut} icon="minus" isDisabled={zoom <= 1} onPress={() => setZoom(Math.max(1, zoom - 0.5))} />
+            <IconButton label={t.meet.zoomIn} icon="plus" isDisabled={zoom >= MOST_ZOOM} onPress={() => setZoom(Math.min(MOST_ZOOM, zoom + 0.5))} />
+          </>
+        )}
         {!screen.isLocal && document.fullscreenEnabled && (
           <IconButton
             label={full ? t.room.exitFullscreen : t.room.fullscreen}

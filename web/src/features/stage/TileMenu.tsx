@@ -69,6 +69,9 @@ export function TileMenu({ asked, onClose }: TileMenuProps): ReactNode {
       act: () => look.pin(person.identity),
     },
   ]
+  const video = document.querySelector<HTMLVideoElement>(`[data-testid=tile][data-identity="${CSS.escape(person.identity)}"] video`)
+  if (video && document.pictureInPictureEnabled)
+    ways.push({ id: 'pip', label: t.meet.pip, icon: 'pip', act: () => void video.requestPictureInPicture().catch(() => undefined) })
   if (person.isLocal)
     ways.push(
       { id: 'mirror', label: mirror ? t.view.mirrorOff : t.view.mirrorOn, icon: 'mirror', act: () => look.set({ mirror: !mirror }) },
