@@ -20,7 +20,7 @@ PORT = 17890
 
 CORE = """
 general: {{ configs_folder = "{folder}" debug_level = 2 log_to_stdout = true session_timeout = 600 }}
-nat: {{ ice_lite = false ignore_mdns = true }}
+nat: {{ ice_lite = true ignore_mdns = true }}
 media: {{ ipv6 = false }}
 plugins: {{ disable = "{plugins}" }}
 transports: {{ disable = "{transports}" }}

@@ -84,8 +84,10 @@ impl<'a> Crowd<'a> {
 
     fn arrived(&self, index: usize, idle: bool) -> bool {
         let seen = &self.peers[index].state.seen;
+        // Janus' transports take a second each, one at a time: those of its subscribers come up together.
+        let together = self.args.server.janus && self.peers[index].state.sender.is_none();
         // A server may wait with the subscriber's transport until there is something to hear.
-        seen.join.is_some() && (idle || seen.connected.is_some())
+        seen.join.is_some() && (idle || together || seen.connected.is_some())
     }
 
     pub fn run(&mut self, time: Duration) -> Result<(), Box<dyn Error>> {

@@ -33,7 +33,7 @@ fn main() {
 fn run() -> Result<(), Box<dyn Error>> {
     let args = args::Args::read(std::env::args().skip(1))?;
     let memory = || args.pid.and_then(process::resident);
-    signal::wait_for(&args.server.address, Duration::from_secs(20))?;
+    signal::wait_for(&args.server.address, Duration::from_secs(60))?;
     let mut crowd = Crowd::new(&args)?;
     if args.idle > 0 {
         // The first ones pay for what is kept once.
@@ -71,7 +71,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             crowd.join(args.publishers, Some(args.media), "publisher")?;
             crowd.run(Duration::from_millis(300))?;
             crowd.join(args.subscribers, None, "subscriber")?;
-            crowd.run(Duration::from_millis(1000))?;
+            crowd.run(Duration::from_millis(if args.server.janus { 4000 } else { 1000 }))?;
             args.subscribers + args.publishers
         };
         let each = before
