@@ -74,6 +74,9 @@ class Engine:
     def hold_topics(self, room: str, topics: tuple[str, ...]) -> None:
         self.calls.append(("hold_topics", topics))
 
+    def watch_topics(self, room: str, topics: tuple[str, ...]) -> None:
+        self.calls.append(("watch_topics", topics))
+
     def decide(self, room: str, hold: int, verdict: bytes | bool) -> None:
         self.calls.append(("decide", hold, verdict))
 

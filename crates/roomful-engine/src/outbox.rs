@@ -99,7 +99,7 @@ impl Outbox {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let empty = waiting.events.is_empty();
         for event in batch {
-            if let Event::Data { packet, .. } = &event {
+            if let Event::Data { packet, .. } | Event::DataSeen { packet, .. } = &event {
                 if waiting.watched + packet.len() > MAX_WATCHED {
                     continue;
                 }

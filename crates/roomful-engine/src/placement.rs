@@ -110,6 +110,7 @@ impl Placement {
             | Command::RestartIce { transport, .. } => self.thing(transport),
             Command::SendData { room, .. }
             | Command::HoldTopics { room, .. }
+            | Command::WatchTopics { room, .. }
             | Command::Decide { room, .. }
             | Command::WatchData { room, .. }
             | Command::AskStats { room, .. } => self.rooms.get(room).copied(),

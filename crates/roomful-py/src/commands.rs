@@ -21,7 +21,7 @@ const DATA_KINDS: [(&str, DataKind); 3] = [
 ];
 
 /// Every name, in the stub's order; a test compares them with [`command`].
-pub const NAMES: [&str; 31] = [
+pub const NAMES: [&str; 32] = [
     "open_room",
     "close_room",
     "add_participant",
@@ -44,6 +44,7 @@ pub const NAMES: [&str; 31] = [
     "limit_bandwidth",
     "send_data",
     "hold_topics",
+    "watch_topics",
     "decide",
     "watch_data",
     "replay_data",
@@ -155,6 +156,10 @@ pub fn command(name: &str, fields: &Bound<'_, PyAny>) -> PyResult<Command> {
             to: f.get::<Vec<String>>("to")?.into_iter().map(Id::from).collect(),
         },
         "hold_topics" => Command::HoldTopics {
+            room: f.id("room")?,
+            topics: f.get("topics")?,
+        },
+        "watch_topics" => Command::WatchTopics {
             room: f.id("room")?,
             topics: f.get("topics")?,
         },

@@ -6,7 +6,7 @@ use roomful_sfu::command::{DataKind, Id};
 use roomful_sfu::event::{Event, Quality, TransportState};
 
 /// Every name, in the stub's order.
-pub const NAMES: [&str; 21] = [
+pub const NAMES: [&str; 22] = [
     "answer",
     "accepted",
     "refused",
@@ -23,6 +23,7 @@ pub const NAMES: [&str; 21] = [
     "speakers",
     "quality",
     "data",
+    "data_seen",
     "data_held",
     "slow_reader",
     "received",
@@ -173,6 +174,14 @@ pub fn told<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyTuple>
         } => (
             "data",
             dict!(py; room: &**room, participant: &**participant, kind: kind_word(*kind), packet: PyBytes::new(py, packet)),
+        ),
+        Event::DataSeen {
+            room,
+            participant,
+            packet,
+        } => (
+            "data_seen",
+            dict!(py; room: &**room, participant: &**participant, packet: PyBytes::new(py, packet)),
         ),
         Event::DataHeld {
             room,

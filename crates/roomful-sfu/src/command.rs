@@ -319,6 +319,13 @@ pub enum Command {
         /// Exact names.
         topics: Vec<String>,
     },
+    /// Topics whose packets are told as `Event::DataSeen`, with what follows in streams that they open; replaces the list.
+    WatchTopics {
+        /// `RM_…`
+        room: Id,
+        /// Exact names.
+        topics: Vec<String>,
+    },
     /// The answer to `Event::DataHeld`.
     Decide {
         /// `RM_…`

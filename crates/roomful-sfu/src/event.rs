@@ -188,6 +188,16 @@ pub enum Event {
         /// A whole DataPacket.
         packet: Vec<u8>,
     },
+    /// A data packet of a watched topic came, or one of a stream that such a packet opened. It goes on meanwhile, or waits
+    /// behind its stream's header when that is held. A held packet itself is told as `DataHeld` alone.
+    DataSeen {
+        /// `RM_…`
+        room: Id,
+        /// `PA_…`
+        participant: Id,
+        /// A whole DataPacket.
+        packet: Vec<u8>,
+    },
     /// A data packet waits for `Command::Decide`.
     DataHeld {
         /// `RM_…`

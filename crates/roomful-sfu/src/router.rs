@@ -277,6 +277,7 @@ impl Router {
                 }
             }
             Command::HoldTopics { room, topics } => self.hold_topics(&room, topics),
+            Command::WatchTopics { room, topics } => self.watch_topics(&room, topics),
             Command::Decide { hold, verdict, .. } => self.decide(hold, verdict, now),
             Command::ReplayData { participant, seen } => self.replay_data(&participant, &seen, now),
             Command::AskReceived { request, participant } => {

@@ -28,6 +28,7 @@ Commands, with their fields (`settings` and `spec` below):
     limit_bandwidth           participant, bps: int (0 for no limit)
     send_data                 room, kind: reliable|lossy|track, packet: bytes, to: list of participants (empty: all)
     hold_topics               room, topics: list[str]
+    watch_topics              room, topics: list[str]
     decide                    room, hold: int, verdict: True (release) | False (drop) | bytes (in its place)
     watch_data                room, on: bool
     replay_data               participant, seen: list of (publisher, last sequence)
@@ -60,6 +61,7 @@ Events, with their fields:
     speakers           room, levels: [(participant, 0.0…1.0, active: bool)]
     quality            participant, quality: lost|poor|good|excellent, score: 0.0…5.0
     data               room, participant, kind, packet: bytes
+    data_seen          room, participant, packet: bytes
     data_held          room, hold: int, participant, topic, packet: bytes
     slow_reader        participant
     received           request, sequence: int (0 before the first)

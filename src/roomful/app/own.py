@@ -1,4 +1,6 @@
-"""What a program adds: WebSockets, rules for channels, games and files, as `Roomful` collects them. Development mode brings `/echo`."""
+"""What a program adds: WebSockets, rules for channels, hooks of the chat, games and files, as `Roomful` collects them. Development
+mode brings `/echo`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from pathlib import Path
 from roomful.edge.websocket.client import Client
 from roomful.edge.websocket.handler import Handler, handler_of
 from roomful.plugins.channels import UserChannels
+from roomful.plugins.chat import UserChatHooks
 from roomful.plugins.games import Games
 
 log = logging.getLogger("roomful.echo")
@@ -31,6 +34,7 @@ class UserSocket:
 class Own:
     channels: UserChannels
     games: Games
+    chat: UserChatHooks
     folders: dict[str, Path] = field(default_factory=dict[str, Path])
     """Files that are served, by path."""
     sockets: dict[str, UserSocket] = field(default_factory=dict[str, UserSocket])

@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from roomful import __version__
 from roomful._native.media import Engine, EngineError
 from roomful.app import turn as app_turn
+from roomful.app.chat import chat_edge, chat_of
 from roomful.app.door import Place, hub_of
 from roomful.app.own import Own
 from roomful.app.running import Edge, EdgeMaker, Running, SocketRoute
@@ -49,6 +50,7 @@ from roomful.https.store import CA_FILE
 from roomful.hub.adapter import HubAdapter
 from roomful.plugins.hooks import UserHooks
 from roomful.service.channels import Channels
+from roomful.service.chat import Chat
 from roomful.service.clock import WallClock
 from roomful.service.directory import Directory
 from roomful.service.ids import RandomIds
@@ -166,6 +168,7 @@ def _running(
     clock = WallClock()
     hub = hub_of(settings, own.paths(), place)
     channels = Channels(hub, own.channels, clock, open_to_all=settings.dev)
+    chats: list[Chat] = []
     running = Running(
         native=native,
         policy=settings.policy,
@@ -173,19 +176,30 @@ def _running(
         ids=RandomIds(),
         hooks=hooks,
         hub=hub,
-        edges=edges(settings, known, own, hub, channels, relays),
+        edges=edges(settings, known, own, hub, channels, relays, stores, chats),
         grace_ms=1_000 * settings.drain_s,
         turn=turn,
         stores=stores,
     )
+    running.chat = chats[0]
     running.start()
     return running
 
 
 def edges(
-    settings: Settings, known: Credentials, own: Own, hub: HubAdapter, channels: Channels, relays: Relays | None
+    settings: Settings,
+    known: Credentials,
+    own: Own,
+    hub: HubAdapter,
+    channels: Channels,
+    relays: Relays | None,
+    stores: Stores,
+    chats: list[Chat],
 ) -> list[EdgeMaker]:
-    """In order of their routes: a program's own come first, the web app's files take every path that is left."""
+    """In order of their routes: a program's own come first, the web app's files take every path that is left.
+
+    `chats` gets the one that is made.
+    """
 
     def join(directory: Directory) -> Edge:
         def token_for(identity: str, name: str, room: str, host: bool, admin: bool, role: str) -> str:
@@ -267,6 +281,10 @@ def edges(
         edge = WhipEndpoint(sessions, tokens, directory.clock.now_ms, None if relays is None else relays.ice_servers)
         return Edge(routes=tuple(edge.routes()), observers=(sessions.observe,), stop=sessions.stop)
 
+    def chat(directory: Directory) -> Edge:
+        chats.append(chat_of(directory, stores, own.chat, settings))
+        return chat_edge(directory, chats[0], signaling[0].tokens)
+
     origins = Origins(settings.allowed_origins)
 
     def peers(directory: Directory) -> Edge:
@@ -332,7 +350,7 @@ def edges(
     def files(_: Directory) -> Edge:
         return Edge(routes=tuple(web.routes(WEB_APP)))
 
-    return [program, join, moderation, trust, livekit, broadcast, peers, multi, talk, ice, files]
+    return [program, join, moderation, trust, livekit, broadcast, chat, peers, multi, talk, ice, files]
 
 
 def for_tests(data_dir: Path) -> Settings:

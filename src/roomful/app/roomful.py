@@ -22,6 +22,7 @@ from roomful.app.listen import Listener, without_missing_ipv6
 from roomful.app.own import Own, UserSocket
 from roomful.app.parts import PROGRAM_TOKEN_S, Credentials, credentials, room_grant, start_parts
 from roomful.app.public import with_public_address
+from roomful.app.room import RoomChat, RoomHandle
 from roomful.app.running import Running
 from roomful.app.spliced import bind_private
 from roomful.config.settings import Settings
@@ -37,9 +38,11 @@ from roomful.game.wire import TOPIC
 from roomful.https.addresses import certified_names
 from roomful.https.store import certificates
 from roomful.plugins.channels import UserChannels, encoded
+from roomful.plugins.chat import MessageHook, UserChatHooks
 from roomful.plugins.games import Games, MatchStats
 from roomful.plugins.hooks import DataHook, JoinHook, LeaveHook, PublishHook, RoomHook, UserHooks
 from roomful.ports import ChannelRules
+from roomful.service.chat import Chat
 
 W = TypeVar("W")
 G = TypeVar("G", bound=type[Game])
@@ -58,7 +61,8 @@ class Roomful:
             chosen, bind=without_missing_ipv6(chosen.bind), rtc_bind=without_missing_ipv6(chosen.rtc_bind)
         )
         self.hooks = UserHooks(self.settings.policy.hook_deadline_s, decode)
-        self.own = Own(UserChannels(self.settings.policy.hook_deadline_s), Games(decode, _game_packet))
+        deadline_s = self.settings.policy.hook_deadline_s
+        self.own = Own(UserChannels(deadline_s), Games(decode, _game_packet), UserChatHooks(deadline_s))
         if self.settings.dev:
             self.own.sockets["/echo"] = UserSocket.echo()
         self._credentials: Credentials | None = None
@@ -91,6 +95,14 @@ class Roomful:
     def on_data(self, hook: DataHook) -> DataHook:
         """`hook(room_name, participant, message)`, of data packets people send to each other."""
         self.hooks.on_data.append(hook)
+        return hook
+
+    def on_message(self, hook: MessageHook) -> MessageHook:
+        """`hook(message)`, of each chat message before anybody hears it: allows (None, True), changes (another text, or
+        `message.change(text)`) or refuses (False, `raise message.refuse(why)`). An error in it, or no answer within the
+        deadline, refuses. End-to-end encrypted messages cannot be read and pass.
+        """
+        self.own.chat.on_message.append(hook)
         return hook
 
     def on_room_started(self, hook: RoomHook) -> RoomHook:
@@ -205,6 +217,16 @@ class Roomful:
     def rooms(self) -> tuple[str, ...]:
         """Names of the rooms there are."""
         return tuple(actor.info.name for actor in self._running.directory.list()) if self._running else ()
+
+    def room(self, name: str) -> RoomHandle:
+        """A room to speak to, whether anybody is in it or not: `await roomful.room("tea").chat.send("hello")`."""
+        return RoomHandle(name, RoomChat(name, self._chat))
+
+    def _chat(self) -> Chat:
+        chat = self._require().chat
+        if chat is None:
+            raise NotFound("the server is not running", code="room_not_found")
+        return chat
 
     def participants(self, room: str) -> tuple[Participant, ...]:
         """Everybody in a room, hidden ones too; empty when there is no such room."""

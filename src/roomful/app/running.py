@@ -23,6 +23,7 @@ from roomful.engine.native import NativeEngine
 from roomful.hub.adapter import HubAdapter
 from roomful.plugins.hooks import UserHooks
 from roomful.ports import Clock, Ids, Observer, Opening
+from roomful.service.chat import Chat
 from roomful.service.directory import Directory
 
 log = logging.getLogger("roomful")
@@ -103,6 +104,7 @@ class Running:
             hooks=hooks,
             observers=(self._observe,),
         )
+        self.chat: Chat | None = None
         self._edges = [make(self.directory) for make in edges]
         self._observers.extend(observer for edge in self._edges for observer in edge.observers)
         for edge in self._edges:

@@ -99,6 +99,10 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "remote-unmute", "policy.remote_unmute", values.flag, "whether the server API may unmute people", "rooms", "BOOL"
     ),
+    Option(
+        "chat-keep", "chat_keep_days", values.keep_days, "days that chat is kept, `forever` or `nothing`, where a room says nothing else",
+        "rooms", "DAYS",
+    ),
     Option("ping-interval", "ping_interval_s", values.ping, "seconds between a client's pings", "signaling", "S"),
     Option(
         "ping-timeout", "ping_timeout_s", values.ping, "seconds a client waits for the answer; the server waits twice that",

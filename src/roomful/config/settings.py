@@ -103,6 +103,8 @@ class Settings:
     data_dir: Path = field(default_factory=default_data_dir)
     database: str = field(default="", repr=False)
     """`sqlite:////path/file.db` or `postgresql://user:password@host/name`; empty for a file in the data directory."""
+    chat_keep_days: int = 30
+    """How long messages of rooms that say nothing else are kept; 0 for not at all, -1 for ever."""
     codecs: tuple[str, ...] = ("opus", "red", "pcmu", "pcma", "vp8", "h264", "vp9", "av1", "h265")
     policy: Policy = field(default_factory=Policy)
     webhook: Webhook = field(default_factory=Webhook)

@@ -50,6 +50,7 @@ port = whole(0, 65_535, "a port (0 takes any free one)")
 high_port = whole(1_024, 65_535, "a port")
 seconds = whole(0, 10**9, "seconds")
 size = whole(0, 2**31, "bytes")
+days = whole(-1, 36_500, "days")
 ping = whole(1, 3_600, "seconds")
 signal_message = whole(4_096, 1 << 20, "bytes")
 """The WebSocket itself takes no more than a MiB."""
@@ -89,6 +90,16 @@ def database(value: object) -> str:
     if found and not found.startswith(("sqlite:///", "postgresql://", "postgres://")):
         raise ValueError("sqlite:////path/file.db or postgresql://user:password@host/name")
     return found
+
+
+def keep_days(value: object) -> int:
+    """Days, `forever` (-1) or `nothing` (0)."""
+    if isinstance(value, str) and value.lower() in ("forever", "nothing"):
+        return -1 if value.lower() == "forever" else 0
+    try:
+        return days(value)
+    except ValueError:
+        raise ValueError('days (0 to 36500), "forever" or "nothing"') from None
 
 
 def path(value: object) -> Path:

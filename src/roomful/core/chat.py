@@ -47,6 +47,24 @@ class Message:
     """Sign → identities, in the order they came."""
 
 
+def as_json(message: Message) -> dict[str, object]:
+    """A message as every edge shows it."""
+    return {
+        "id": message.id,
+        "seq": message.seq,
+        "room": message.room,
+        "sender": message.sender,
+        "name": message.name,
+        "text": message.text,
+        "sent_at_ms": message.sent_at_ms,
+        "edited_at_ms": message.edited_at_ms,
+        "deleted": message.deleted,
+        "reply_to": message.reply_to,
+        "mentions": list(message.mentions),
+        "reactions": {emoji: list(who) for emoji, who in message.reactions.items()},
+    }
+
+
 def checked_text(text: str) -> str:
     """Without lone surrogates and NULs, which databases refuse. Raises Invalid, LimitExceeded (`message_size`)."""
     clean = "".join(c for c in text if c != "\x00" and not "\ud800" <= c <= "\udfff")

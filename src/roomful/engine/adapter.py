@@ -91,6 +91,9 @@ class NativeMedia:
     def hold_topics(self, room: str, topics: tuple[str, ...]) -> None:
         self._send("hold_topics", {"room": room, "topics": list(topics)})
 
+    def watch_topics(self, room: str, topics: tuple[str, ...]) -> None:
+        self._send("watch_topics", {"room": room, "topics": list(topics)})
+
     def decide(self, room: str, hold: int, verdict: bytes | bool) -> None:
         self._send("decide", {"room": room, "hold": hold, "verdict": verdict})
 

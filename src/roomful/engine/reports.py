@@ -16,7 +16,16 @@ from roomful.core.commands import (
     Unpublish,
 )
 from roomful.engine.registry import Registry, Sink
-from roomful.ports import DataHeld, DataPassed, MediaOffer, MediaReport, SectionsWanted, SlowReader, TransportChanged
+from roomful.ports import (
+    DataHeld,
+    DataPassed,
+    DataSeen,
+    MediaOffer,
+    MediaReport,
+    SectionsWanted,
+    SlowReader,
+    TransportChanged,
+)
 
 Routed = tuple[Sink | None, MediaReport]
 
@@ -49,6 +58,8 @@ def native_report(event: str, told: Mapping[str, Any], registry: Registry) -> Ro
             return registry.sink_of_member(told["participant"]), quality
         case "data":
             return registry.sink(told["room"]), DataPassed(told["participant"], told["kind"], told["packet"])
+        case "data_seen":
+            return registry.sink(told["room"]), DataSeen(told["participant"], told["packet"])
         case "data_held":
             held = DataHeld(told["hold"], told["participant"], told["topic"], told["packet"])
             return registry.sink(told["room"]), held

@@ -75,6 +75,15 @@ class DataPassed:
 
 
 @dataclass(frozen=True, slots=True)
+class DataSeen:
+    """A data packet of a watched topic, or what follows in a stream that one opened. It goes on meanwhile."""
+
+    participant: str
+    packet: bytes
+    """A whole LiveKit DataPacket."""
+
+
+@dataclass(frozen=True, slots=True)
 class DataHeld:
     """A data packet of a held topic waits for `MediaEngine.decide`."""
 
@@ -99,7 +108,7 @@ class EngineDied:
 
 
 MediaReport = (
-    Command | MediaOffer | SectionsWanted | TransportChanged | DataPassed | DataHeld | SlowReader | EngineDied
+    Command | MediaOffer | SectionsWanted | TransportChanged | DataPassed | DataSeen | DataHeld | SlowReader | EngineDied
 )  # fmt: skip
 """What a room hears of the engine; the commands are Bind, Demand, StreamPaused, FirstPacket, CannotSubscribe, Speaking, MediaQuality."""
 
@@ -144,6 +153,10 @@ class MediaEngine(Protocol):
     def watch_data(self, room: str, on: bool) -> None: ...
 
     def hold_topics(self, room: str, topics: tuple[str, ...]) -> None: ...
+
+    def watch_topics(self, room: str, topics: tuple[str, ...]) -> None:
+        """Tells `DataSeen` of their packets, except of those that are held."""
+        ...
 
     def decide(self, room: str, hold: int, verdict: bytes | bool) -> None:
         """True releases the packet, False drops it, bytes take its place."""

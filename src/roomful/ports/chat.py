@@ -1,10 +1,15 @@
-"""What keeps chat. Filled by `storage.chat`, called by `service.chat`. Every coroutine raises Unavailable when the database fails."""
+"""What keeps chat, says it in a protocol and judges it. Filled by `storage.chat`, `edge.livekit.chat` and `plugins.chat`, called by `service.chat`.
+
+Every coroutine of a store raises Unavailable when the database fails.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from roomful.core.chat import Message
+from roomful.core.errors import Denied
 
 
 class ChatStore(Protocol):
@@ -49,4 +54,95 @@ class ChatStore(Protocol):
 
     async def clear(self, room: str) -> int:
         """Removes all messages of a room."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a client's packet does to a room's chat, in our words: a message, or a change of one."""
+
+    kind: str
+    """`post`, `edit`, `delete` or `react`"""
+    id: str
+    sender: str
+    """Identity; empty when nobody shall know."""
+    text: str = ""
+    """Of a reaction its sign."""
+    reply_to: str = ""
+    to: tuple[str, ...] = ()
+    """Identities, when it is for some alone: then it is not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The first packet of a text stream; what it says comes when the last part is there."""
+
+    stream: str
+    said: Said
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    stream: str
+    content: bytes
+    ends: bool = False
+    broken: bool = False
+    """Its sender gave up."""
+
+
+class ChatWire(Protocol):
+    """A protocol's way to say chat. Pure."""
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What the engine is asked to watch, or to hold."""
+        ...
+
+    def read(self, packet: bytes) -> Said | Opened | Part | None:
+        """None for what is no chat."""
+        ...
+
+    def write(self, said: Said, sender_sid: str, at_ms: int, *, changed: bool) -> list[bytes]:
+        """Packets for clients that know no more than the protocol; none where it has no words for it."""
+        ...
+
+    def state(self, message: Message) -> bytes:
+        """A packet that tells a message as it is now, for our own page."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """Somebody wants to say something: what the hook `on_message` is asked. Return `message.change(text)` to have it said otherwise."""
+
+    room: str
+    id: str
+    sender: str
+    name: str
+    text: str
+    reply_to: str = ""
+    mentions: tuple[str, ...] = ()
+    edits: bool = False
+    """It changes a message that was said before."""
+    private: bool = False
+
+    def change(self, text: str) -> ChatRequest:
+        """A copy with other words."""
+        return replace(self, text=text)
+
+    def refuse(self, reason: str) -> Denied:
+        """To be raised: `raise message.refuse("no links, please")`; the reason may be shown to the person."""
+        return Denied(reason)
+
+
+class ChatHooks(Protocol):
+    """Python code of the user's, about chat."""
+
+    @property
+    def wants_chat(self) -> bool:
+        """Whether messages must wait for an answer."""
+        ...
+
+    async def judge(self, request: ChatRequest) -> str:
+        """The text to say. Raises Denied; an error or a missed deadline in a hook denies."""
         ...

@@ -49,6 +49,7 @@ from roomful.ports import (
     Clock,
     DataHeld,
     DataPassed,
+    DataSeen,
     EngineDied,
     Hooks,
     Ids,
@@ -62,6 +63,7 @@ from roomful.ports import (
     TransportChanged,
 )
 from roomful.service.delivery import Delivery, Member
+from roomful.service.ear import Ear
 from roomful.service.mailbox import Mailbox
 
 log = logging.getLogger("roomful.room")
@@ -101,6 +103,7 @@ class RoomActor:
         observers: tuple[Observer, ...],
         on_closed: Callable[[RoomActor], None],
         rules: RoomRules | None = None,
+        ear: Callable[[RoomActor], Ear] | None = None,
     ) -> None:
         self._room = Room(info, policy, rules)
         self._policy = policy
@@ -120,6 +123,7 @@ class RoomActor:
         self._listeners: list[Callable[[DataPassed], None]] = []
         self._followed: dict[str, tuple[Participant | None, SubscriptionRules, list[Follower]]] = {}
         self.closed = False
+        self._ear = ear(self) if ear is not None else None
 
     @property
     def info(self) -> RoomInfo:
@@ -176,6 +180,11 @@ class RoomActor:
         """Opens the room at the engine, near the room `beside` (`RM_…`), and starts its task."""
         self._engine.open_room(self.info.sid, self._hear, beside=beside)
         self._watch_data()
+        if self._ear is not None:
+            if self._ear.holds:
+                self._engine.hold_topics(self.info.sid, self._ear.topics)
+            # Also of what is held: what follows in such a stream is told.
+            self._engine.watch_topics(self.info.sid, self._ear.topics)
         self._carry_out(self._room.start())
         self._next_tick = asyncio.get_running_loop().time() + TICK_S
         self._task = asyncio.create_task(self._run(), name=f"room {self.info.name}")
@@ -294,6 +303,11 @@ class RoomActor:
     def send_data(self, packet: bytes, kind: str, to: tuple[str, ...] = ()) -> None:
         """A whole LiveKit DataPacket; `kind` is `reliable` or `lossy`; `to` empty is everybody."""
         self._engine.send_data(self.info.sid, kind, packet, to)
+
+    def decide(self, hold: int, *, verdict: bool) -> None:
+        """What becomes of a packet that `Ear.held` was told of."""
+        if not self.closed:
+            self._engine.decide(self.info.sid, hold, verdict)
 
     def replay_data(self, participant: str, seen: tuple[tuple[str, int], ...]) -> None:
         """Sends the reliable packets missed; `seen` is (publisher, last sequence seen)."""
@@ -431,6 +445,8 @@ class RoomActor:
                         )
                 case RemoveMember():
                     self._delivery.remove(one.participant)
+                    if self._ear is not None:
+                        self._ear.left(one.participant)
                     self._engine.order(self.info.sid, one)
                 case RoomFinished():
                     self.closed = True
@@ -539,9 +555,15 @@ class RoomActor:
                     self._hooks.data(self.info, participant, report)
                 for listener in tuple(self._listeners):
                     listener(report)
+            case DataSeen():
+                if self._ear is not None and (participant := self._room.participant(report.participant)):
+                    self._ear.seen(participant, report.packet)
             case DataHeld():
-                # Nobody asked for topics to be held: what is held all the same goes on.
-                self._engine.decide(self.info.sid, report.hold, verdict=True)
+                participant = self._room.participant(report.participant)
+                if self._ear is not None and participant is not None:
+                    self._ear.held(participant, report.hold, report.packet)
+                else:
+                    self.decide(report.hold, verdict=True)
             case SlowReader():
                 self._leave(report.participant, LeaveReason.SLOW_READER)
             case EngineDied():
@@ -587,6 +609,8 @@ class RoomActor:
         for sid in list(self._delivery.members):
             self._delivery.remove(sid)
         self._engine.close_room(self.info.sid)
+        if self._ear is not None:
+            self._ear.close()
         self._on_closed(self)
         while self._inbox:
             _, future = self._inbox.popleft()

@@ -6,7 +6,7 @@ Called by edges and by `app.py`. It keeps no participants and knows no protocol.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from roomful.core.commands import Join
 from roomful.core.errors import Invalid, LimitExceeded, NotFound, RoomfulError, Unavailable
@@ -15,6 +15,7 @@ from roomful.core.policy import Policy, RoomOptions
 from roomful.core.room_info import RoomInfo
 from roomful.ports import Clock, Hooks, Ids, MediaEngine, Observer
 from roomful.service.actor import Joined, RoomActor
+from roomful.service.ear import Ear
 from roomful.service.forwards import Forwards
 from roomful.service.mailbox import Mailbox
 from roomful.service.moving import move
@@ -42,6 +43,8 @@ class Directory:
         self._rooms: dict[str, RoomActor] = {}
         self._draining = False
         self._forwards = Forwards()
+        self.ear: Callable[[RoomActor], Ear] | None = None
+        """What listens in each room that opens from now on."""
 
     @property
     def draining(self) -> bool:
@@ -114,6 +117,7 @@ class Directory:
             observers=self._observers,
             on_closed=self._forget,
             rules=made.rules,
+            ear=self.ear,
         )
         self._rooms[name] = actor
         neighbour = self._rooms.get(beside)

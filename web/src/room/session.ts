@@ -15,10 +15,12 @@ import {
   type RemoteTrack,
 } from 'livekit-client'
 import { roomPath } from '../app/route'
+import { ApiError } from './api'
 import { withLine } from './chat'
 import { saveDeviceChoice, type DeviceChoice } from './device'
 import { handOf, Meeting, roleIn } from './meeting'
 import { deviceNews, type Plugged } from './devices'
+import { history, post, STATE_TOPIC, stateIn, withKept, type KeptLine } from './kept'
 import { deviceProblem, endReason } from './reason'
 import type {
   ChatLine,
@@ -51,7 +53,7 @@ export class LiveSession implements RoomSession {
   constructor(
     private readonly name: string,
     choice: DeviceChoice,
-    token: () => Promise<string>,
+    private readonly token: () => Promise<string>,
   ) {
     this.room = new Room({
       adaptiveStream: true,
@@ -123,14 +125,34 @@ export class LiveSession implements RoomSession {
   }
 
   async sendChat(text: string): Promise<boolean> {
+    const id = crypto.randomUUID()
+    const own = this.room.localParticipant.identity
+    const say = async (): Promise<KeptLine | null> => post(await this.token(), own, id, text)
     try {
-      // Deprecated there in favour of text streams, but the one form every LiveKit client hears as chat.
-      // eslint-disable-next-line @typescript-eslint/no-deprecated
-      await this.room.localParticipant.sendChatMessage(text)
+      // An answer that was lost: with the same id it is not said twice.
+      const line = await say().catch((error: unknown) => {
+        if (error instanceof ApiError && error.code === 'unreachable') return say()
+        throw error
+      })
+      if (line) this.keep([line])
       return true
     } catch {
       this.view.notify({ kind: 'chat_failed' })
       return false
+    }
+  }
+
+  private keep(lines: readonly KeptLine[]): void {
+    this.chat = withKept(this.chat, lines)
+    this.view.changed()
+  }
+
+  /** What was said before, or while the connection was lost. Without it the call goes on. */
+  private async catchUp(): Promise<void> {
+    try {
+      this.keep(await history(await this.token(), this.room.localParticipant.identity))
+    } catch {
+      return
     }
   }
 
@@ -233,6 +255,14 @@ export class LiveSession implements RoomSession {
     room.on(RoomEvent.ChatMessage, (message, from) =>
       this.said(message.id, from, message.message, message.timestamp, message.editTimestamp !== undefined),
     )
+    room.on(RoomEvent.DataReceived, (payload, from, _kind, topic) => {
+      // From the server alone: nobody speaks for others.
+      if (topic !== STATE_TOPIC || from) return
+      const line = stateIn(payload, room.localParticipant.identity)
+      if (line) this.keep([line])
+    })
+    room.on(RoomEvent.Connected, () => void this.catchUp())
+    room.on(RoomEvent.Reconnected, () => void this.catchUp())
     room.registerTextStreamHandler(CHAT_TOPIC, (reader, { identity }) => {
       void reader.readAll().then(
         (text) => this.said(reader.info.id, room.getParticipantByIdentity(identity), text, reader.info.timestamp, false),

@@ -42,6 +42,8 @@ const STREAM_TOPIC: u32 = 3;
 const LOSSY: u64 = 1;
 /// The topic under which transcriptions are known to whoever holds packets.
 const TRANSCRIPTION_TOPIC: &str = "lk.transcription";
+/// And the one of chat, whether it comes as a message or as a text stream, which names it itself.
+const CHAT_TOPIC: &str = "lk.chat";
 /// More destinations than a room has people are a mistake.
 const MAX_DESTINATIONS: usize = 1000;
 
@@ -139,6 +141,7 @@ impl Envelope for LiveKit {
                 (packet::DESTINATIONS, Value::Bytes(name)) => address.identities.push(text(name)?),
                 (packet::SEQUENCE, Value::Number(n)) => address.sequence = n as u32,
                 (packet::TRANSCRIPTION, _) => address.topic = TRANSCRIPTION_TOPIC.to_owned(),
+                (packet::CHAT, _) => address.topic = CHAT_TOPIC.to_owned(),
                 (packet::USER, Value::Bytes(body)) => user_address(body, &mut address)?,
                 (packet::STREAM_HEADER, Value::Bytes(body)) => {
                     stream_address(body, &mut address, true)?;

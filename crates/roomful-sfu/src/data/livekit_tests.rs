@@ -88,6 +88,12 @@ fn an_agent_writes_what_somebody_said_and_nobody_else_may() {
     // Bytes are nobody's words.
     let bytes = packet(packet::STREAM_HEADER, b"");
     assert_eq!(identity(&stamp(&bytes, agent).unwrap()), "ada");
+    for body in [&b"\x0a\x01m"[..], b""] {
+        assert_eq!(
+            LiveKit::address(&packet(packet::CHAT, body)).unwrap().topic,
+            CHAT_TOPIC
+        );
+    }
     let transcription = packet(packet::TRANSCRIPTION, b"");
     assert!(stamp(&transcription, SENDER).is_none() && stamp(&transcription, agent).is_some());
 }

@@ -7,6 +7,7 @@ pub mod livekit;
 mod pressure;
 mod replay;
 mod tracks;
+mod watch;
 
 pub use envelope::{Address, Envelope, Sender};
 pub use replay::Replay;
@@ -25,6 +26,7 @@ use roomful_rtc::sctp::{ChannelId, SendError};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
+use watch::Watches;
 
 const RELIABLE: &str = "_reliable";
 const LOSSY: &str = "_lossy";
@@ -69,6 +71,7 @@ pub struct Data {
     replays: HashMap<Key, Replay>,
     topics: HashMap<Key, Vec<String>>,
     holds: Holds<Held>,
+    watches: Watches,
     tracks: tracks::DataTracks,
     early: HashMap<Key, Vec<Arc<[u8]>>>,
     /// Participants that were told of as slow readers and have not caught up.
@@ -191,6 +194,7 @@ impl Router {
             return;
         };
         let (room, participant) = (person.room, person.id.clone());
+        let watched = self.data.watches.sees(room, sender, &address);
         let chosen = !address.topic.is_empty()
             && self
                 .data
@@ -208,10 +212,23 @@ impl Router {
             self.hold(participant, packet, now);
             return;
         }
+        if watched {
+            self.tell_seen(participant, &packet);
+        }
         match self.data.holds.follow(packet) {
             Follow::Pass(packet) => self.relay(packet, now),
             Follow::Waits(late) => late.into_iter().for_each(|packet| self.relay(packet, now)),
             Follow::Dropped => {}
+        }
+    }
+
+    fn tell_seen(&mut self, participant: Id, held: &Held) {
+        if let Some(room) = self.rooms.get(held.room).map(|r| r.id.clone()) {
+            self.tell(Event::DataSeen {
+                room,
+                participant,
+                packet: held.packet.clone(),
+            });
         }
     }
 
@@ -411,9 +428,16 @@ impl Router {
         }
     }
 
+    pub(crate) fn watch_topics(&mut self, room: &Id, topics: Vec<String>) {
+        if let Some(key) = self.room_key(room) {
+            self.data.watches.set(key, topics);
+        }
+    }
+
     /// Keys are used again, so nothing of a closed room may stay.
     pub(crate) fn forget_room_data(&mut self, room: Key) {
         self.data.topics.remove(&room);
+        self.data.watches.forget_room(room);
     }
 
     /// After a resume: what the participant has not seen, from each sender.
@@ -469,6 +493,7 @@ impl Router {
         self.data.pressure.forget(key);
         self.data.tracks.forget(key);
         self.data.holds.forget(key);
+        self.data.watches.forget_sender(key);
     }
 
     /// Somebody went to another room: nothing that was said in the old one is told in the new.
@@ -521,9 +546,13 @@ impl Router {
                     .filter_map(|d| self.downs.get(*d))
                     .filter_map(|d| Some((d, self.tracks.get(d.track)?)))
                     .map(|(d, t)| {
+                        let quality = d.current.and_then(|at| t.streams.get(at)).map(|s| s.quality);
                         format!(
-                            r#"{{"track":"{}","packets":{},"bytes":{}}}"#,
-                            t.id, d.packets, d.octets
+                            r#"{{"track":"{}","packets":{},"bytes":{},"quality":{}}}"#,
+                            t.id,
+                            d.packets,
+                            d.octets,
+                            quality.map_or("null".to_owned(), |q| q.to_string())
                         )
                     })
                     .collect();
