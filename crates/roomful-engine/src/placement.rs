@@ -113,6 +113,7 @@ impl Placement {
             | Command::WatchTopics { room, .. }
             | Command::Decide { room, .. }
             | Command::WatchData { room, .. }
+            | Command::LimitVoices { room, .. }
             | Command::AskStats { room, .. } => self.rooms.get(room).copied(),
         }
     }

@@ -36,6 +36,7 @@ pub const NAMES: [&str; 32] = [
     "publish",
     "unpublish",
     "mute",
+    "limit_voices",
     "show",
     "hide",
     "subscribe",
@@ -122,6 +123,10 @@ pub fn command(name: &str, fields: &Bound<'_, PyAny>) -> PyResult<Command> {
         "mute" => Command::Mute {
             track: f.id("track")?,
             muted: f.get("muted")?,
+        },
+        "limit_voices" => Command::LimitVoices {
+            room: f.id("room")?,
+            count: f.get("count")?,
         },
         "show" => Command::Show {
             track: f.id("track")?,

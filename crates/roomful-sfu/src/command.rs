@@ -255,6 +255,13 @@ pub enum Command {
         /// On or off.
         muted: bool,
     },
+    /// Of a room's voices only the loudest are sent on.
+    LimitVoices {
+        /// `RM_…`
+        room: Id,
+        /// So many; 0 for all.
+        count: usize,
+    },
     /// People of another room may receive a track, too.
     Show {
         /// `TR_…`

@@ -144,6 +144,7 @@ impl Router {
     /// Every 20 ms while packets flow.
     pub(crate) fn housekeeping(&mut self, now: Instant, egress: &mut impl Egress) {
         self.repeat_answers(now, egress);
+        self.rank_all_voices(now);
         for at in 0..self.busy.len() {
             let Some(track) = self.busy.get(at).and_then(|key| self.tracks.get_mut(*key)) else {
                 continue;

@@ -11,7 +11,7 @@ use crate::ring::{Retold, Slot};
 use crate::router::Router;
 use crate::select::Choice;
 use crate::slab::{Key, Slab};
-use crate::track::Stream;
+use crate::track::{Stream, Track};
 use roomful_rtc::codec::Codec;
 use roomful_rtc::rtp::extension::Block;
 use roomful_rtc::rtp::{red_primary, Extension, NewHeader, MIN_HEADER};
@@ -62,7 +62,8 @@ impl Router {
             let Some(&(track_key, stream_at, _)) = run.first() else {
                 continue;
             };
-            let Some(track) = self.tracks.get_mut(track_key).filter(|track| !track.muted) else {
+            let heard = |track: &&mut Track| !track.muted && track.voice.is_in;
+            let Some(track) = self.tracks.get_mut(track_key).filter(heard) else {
                 continue;
             };
             let Some(stream) = track.streams.get_mut(stream_at) else {

@@ -71,7 +71,7 @@ fn wanted_spatial(settings: &ViewSettings, track: &Track, stream: &Stream) -> u8
 
 /// What to send, or nothing while the view is paused or nothing is alive.
 pub fn choose(down: &Downstream, track: &Track, now: Instant) -> Option<Target> {
-    if down.settings.paused || track.muted {
+    if down.settings.paused || track.muted || !track.voice.is_in {
         return None;
     }
     let stream = choose_stream(down, track, now)?;

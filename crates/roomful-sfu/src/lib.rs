@@ -26,6 +26,7 @@ pub mod event;
 mod feedback;
 mod forward;
 mod layers;
+mod loudest;
 mod media;
 mod moving;
 mod negotiation;

@@ -213,6 +213,7 @@ impl Router {
             if extension == Extension::AudioLevel {
                 if let (Some(loudness), Some(level)) = (track.loudness.as_mut(), value.first()) {
                     loudness.on_level(*level);
+                    track.voice.on_level(*level, now);
                 }
             }
             if extension == Extension::DependencyDescriptor && stream.codec.is_video() {

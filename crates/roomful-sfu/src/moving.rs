@@ -22,6 +22,9 @@ impl Router {
                 downs.extend(&track.subscribers);
                 track.room = to;
                 track.shown.clear();
+                // The new room has its own limit, or none.
+                track.voice.is_in = true;
+                track.voice.was_in = true;
             }
         }
         for down in downs {

@@ -3,6 +3,7 @@
 use crate::command::{Credentials, Id, Kind, Role};
 use crate::connection::{Connection, Inbound, Source, MAX_SOURCES};
 use crate::event::Event;
+use crate::loudest::was_heard;
 use crate::router::Router;
 use crate::slab::Key;
 use crate::track::{Stream, Track};
@@ -495,7 +496,8 @@ impl Router {
                 };
                 let mut waiting = (0u32, 0u32);
                 for down in person.subscriptions.values().filter_map(|d| self.downs.get(*d)) {
-                    if down.connection.is_none() && !down.refused {
+                    let heard = self.tracks.get(down.track).is_some_and(was_heard);
+                    if down.connection.is_none() && !down.refused && heard {
                         match self.tracks.get(down.track).is_some_and(Track::is_video) {
                             true => waiting.1 += 1,
                             false => waiting.0 += 1,

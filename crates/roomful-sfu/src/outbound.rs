@@ -2,6 +2,7 @@
 use crate::command::{Id, Kind, Role};
 use crate::downstream::Payload;
 use crate::event::Event;
+use crate::loudest::was_heard;
 use crate::negotiation::is_sound;
 use crate::rewrite::Rewriter;
 use crate::router::Router;
@@ -89,7 +90,10 @@ impl Router {
             self.downs.get(*down).is_some_and(|d| {
                 d.connection.is_none()
                     && !d.refused
-                    && self.tracks.get(d.track).is_some_and(|t| t.is_video() == video)
+                    && self
+                        .tracks
+                        .get(d.track)
+                        .is_some_and(|t| t.is_video() == video && was_heard(t))
             })
         })
     }

@@ -11,6 +11,8 @@ pub struct Room {
     pub participants: Vec<Key>,
     /// Somebody in Python listens to data.
     pub watch_data: bool,
+    /// So many voices are sent on, the loudest; 0 for all.
+    pub loudest: usize,
     /// Last speakers told: (participant, level).
     pub speaking: Vec<(Id, f32)>,
     pub speakers_at: Option<Instant>,

@@ -138,6 +138,7 @@ impl Router {
                         id: room.clone(),
                         participants: vec![],
                         watch_data: false,
+                        loudest: 0,
                         speaking: vec![],
                         speakers_at: None,
                     });
@@ -251,6 +252,7 @@ impl Router {
                     self.retarget_track(key, now);
                 }
             }
+            Command::LimitVoices { room, count } => self.limit_voices(&room, count, now),
             Command::Show { track, room } => self.show_track(&track, &room),
             Command::Hide { track, room } => self.hide_track(&track, &room, now),
             Command::Subscribe {

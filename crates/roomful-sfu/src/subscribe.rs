@@ -1,10 +1,11 @@
 //! Publishing and subscribing: tracks and subscriptions come and go, and what is sent follows.
 use crate::allocator;
-use crate::command::{Id, TrackSpec, ViewSettings};
+use crate::command::{Id, Kind, TrackSpec, ViewSettings};
 use crate::connection::Source;
 use crate::downstream::Downstream;
 use crate::event::Event;
 use crate::layers;
+use crate::loudest::Voice;
 use crate::router::Router;
 use crate::slab::Key;
 use crate::track::Track;
@@ -31,9 +32,10 @@ impl Router {
         if person.tracks.len() >= self.config.max_tracks {
             return;
         }
-        let key = self
-            .tracks
-            .insert(Track::new(owner, person.room, spec.clone(), now));
+        let limited = self.rooms.get(person.room).is_some_and(|room| room.loudest > 0);
+        let mut track = Track::new(owner, person.room, spec.clone(), now);
+        track.voice = Voice::new(!limited || spec.kind == Kind::Video);
+        let key = self.tracks.insert(track);
         person.tracks.push(key);
         self.track_ids.insert(spec.track, key);
     }

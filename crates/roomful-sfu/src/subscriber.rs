@@ -2,6 +2,7 @@
 use crate::command::{Id, Role};
 use crate::connection::Offered;
 use crate::event::Event;
+use crate::loudest::was_heard;
 use crate::negotiation::SCTP_PORT;
 use crate::outbound::{payloads, send_feedback, SEND};
 use crate::router::Router;
@@ -106,7 +107,7 @@ impl Router {
             if down.connection.is_some() || down.refused {
                 continue;
             }
-            let Some(track) = self.tracks.get(down.track) else {
+            let Some(track) = self.tracks.get(down.track).filter(|track| was_heard(track)) else {
                 continue;
             };
             let video = track.is_video();

@@ -1,6 +1,7 @@
 //! A publication: the streams that came in for one track, and what is known of each.
 use crate::bitrates::Bitrates;
 use crate::command::{Id, Kind, TrackSpec};
+use crate::loudest::Voice;
 use crate::rates::Rates;
 use crate::ring::Ring;
 use crate::slab::Key;
@@ -195,6 +196,8 @@ pub struct Track {
     pub muted: bool,
     pub started: bool,
     pub loudness: Option<Loudness>,
+    /// Whether it is among the loudest.
+    pub voice: Voice,
     key_asked: Option<Instant>,
     /// The codec that all subscribers fell back to, as an index.
     pub fallen_to: usize,
@@ -220,6 +223,7 @@ impl Track {
             subscribers: vec![],
             started: false,
             loudness,
+            voice: Voice::new(true),
             key_asked: None,
             fallen_to: 0,
             told: vec![],

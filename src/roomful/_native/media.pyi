@@ -20,6 +20,7 @@ Commands, with their fields (`settings` and `spec` below):
     publish                   participant, spec
     unpublish                 track
     mute                      track, muted: bool
+    limit_voices              room, count: int (so many voices are sent on, the loudest; 0 for all)
     show                      track, room (a track of another room may be received in this one)
     hide                      track, room
     subscribe                 participant, track, settings

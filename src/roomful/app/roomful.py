@@ -26,7 +26,7 @@ from roomful.app.room import RoomChat, RoomHandle
 from roomful.app.running import Running
 from roomful.app.spliced import bind_private
 from roomful.config.settings import Settings
-from roomful.core.commands import Leave
+from roomful.core.commands import Leave, SetLoudest
 from roomful.core.errors import ConfigError, NotFound
 from roomful.core.events import LeaveReason
 from roomful.core.participant import Participant
@@ -250,6 +250,12 @@ class Roomful:
     async def forward(self, room: str, identity: str, destination: str) -> None:
         """Shows somebody's tracks in another room besides, until it leaves or is removed from that room. Raises as `move`."""
         await self._require().directory.forward(room, identity, destination)
+
+    async def loudest(self, room: str, count: int) -> None:
+        """Of the voices in a room so many are sent on, the loudest; 0 for all. Raises NotFound, ValueError for a negative count."""
+        if count < 0:
+            raise ValueError(f"a count is not negative: {count}")
+        await self._require().directory.require(room).ask(SetLoudest(count))
 
     async def close_room(self, room: str) -> None:
         """Ends a room for everybody. Raises NotFound."""

@@ -89,6 +89,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "max-participants", "policy.max_participants", values.count, "people in one room; 0 is no limit", "rooms", "N"
     ),
+    Option("loudest", "policy.loudest", values.count, "voices of a room that are sent on; 0 is all", "rooms", "N"),
     Option("max-viewers", "policy.max_viewers", values.count, "who watch one room by WHEP; 0 is no limit", "rooms", "N"),
     Option("max-rooms", "policy.max_rooms", values.count, "rooms of this server", "rooms", "N"),
     Option("max-metadata", "policy.max_metadata", values.size, "size of a room's or person's metadata", "rooms", "BYTES"),

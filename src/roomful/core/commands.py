@@ -177,6 +177,13 @@ class UpdateRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class SetLoudest:
+    """So many voices are sent on from now on, the loudest; 0 for all."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class PublishData:
     """A data track (LiveKit data tracks)."""
 
@@ -333,6 +340,6 @@ Moderation = Silence | Expel | SetRole | LowerHand | SetRules | Decide | EndForA
 Command = (
     Knock | Silence | Expel | SetRole | LowerHand | SetRules | Decide | EndForAll
     | Join | Activate | Leave | Depart | Arrive | ShowGuest | EndGuest | Publish | Bind | Unpublish | Mute | Subscribe | SetView | SetSubscriptionRules
-    | UpdateParticipant | UpdateTrack | UpdateRoom | PublishData | UnpublishData | SubscribeData | Sync | Speaking
+    | UpdateParticipant | UpdateTrack | UpdateRoom | SetLoudest | PublishData | UnpublishData | SubscribeData | Sync | Speaking
     | MediaQuality | Demand | StreamPaused | FirstPacket | CannotSubscribe | Tick | Close
 )  # fmt: skip

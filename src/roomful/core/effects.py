@@ -51,6 +51,13 @@ class MoveMember:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitVoices:
+    """To the engine: of the room's voices so many are sent on, the loudest; 0 for all."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ShowTrack:
     """To the engine: a track of another room may be received in this one."""
 
@@ -132,7 +139,7 @@ class StopReceivingData:
 
 
 MediaOrder = (
-    AddMember | SetRights | RemoveMember | MoveMember | ShowTrack | HideTrack | AnnounceTrack | EndTrack | MuteTrack
+    AddMember | SetRights | RemoveMember | MoveMember | LimitVoices | ShowTrack | HideTrack | AnnounceTrack | EndTrack | MuteTrack
     | Receive | StopReceiving | ChangeView | AnnounceDataTrack | EndDataTrack | ReceiveData | StopReceivingData
 )  # fmt: skip
 

@@ -51,6 +51,7 @@ class RoomOptions:
     empty_timeout_s: int | None = None
     departure_timeout_s: int | None = None
     max_participants: int | None = None
+    loudest: int | None = None
     metadata: str = ""
     mode: str = "call"
     """`call`: who knows the room's name may join it from the page; `broadcast`: they may watch, and hosts alone join."""
@@ -76,6 +77,8 @@ class Policy:
     max_viewers: int = 5_000
     """Who watch one room by WHEP, beside its participants; 0 is no bound."""
     max_rooms: int = 10_000
+    loudest: int = 0
+    """Voices of one room that are sent on, the loudest; 0 for all."""
     max_tracks: int = 64
     """Publications of one participant."""
     max_data_tracks: int = 256

@@ -31,6 +31,7 @@ from roomful.core.commands import (
     Mute,
     Publish,
     PublishData,
+    SetLoudest,
     SetRole,
     SetRules,
     SetSubscriptionRules,
@@ -61,6 +62,7 @@ from roomful.core.data_tracks import (
 from roomful.core.effects import (
     AddMember,
     Effect,
+    LimitVoices,
     MoveMember,
     ParticipantAborted,
     ParticipantJoined,
@@ -186,7 +188,8 @@ class Room:
 
     def start(self) -> Output:
         """The first thing a room says."""
-        return [RoomStarted(self.info)]
+        limit = [LimitVoices(self.info.loudest)] if self.info.loudest else []
+        return [RoomStarted(self.info), *limit]
 
     def handle(self, command: Command, now_ms: int) -> Output:
         """What a command leads to. A refusal is a `Refused` notice that holds the command itself."""
@@ -243,6 +246,10 @@ class Room:
                 update_track(state, command)
             case UpdateRoom():
                 self._update_room(command)
+            case SetLoudest():
+                if command.count != self.info.loudest:
+                    state.change_info(at_once=False, loudest=command.count)
+                    state.do(LimitVoices(command.count))
             case PublishData():
                 publish_data(state, command)
             case UnpublishData():
@@ -529,7 +536,18 @@ class Room:
 def _asker(command: Command) -> str | None:
     """The participant a command speaks of, which must be there."""
     match command:
-        case Join() | Bind() | Unpublish() | Mute() | UpdateTrack() | UpdateRoom() | Speaking() | Demand() | Tick():
+        case (
+            Join()
+            | Bind()
+            | Unpublish()
+            | Mute()
+            | UpdateTrack()
+            | UpdateRoom()
+            | SetLoudest()
+            | Speaking()
+            | Demand()
+            | Tick()
+        ):
             return None
         case Close() | StreamPaused() | FirstPacket() | CannotSubscribe() | Knock() | Arrive():
             return None

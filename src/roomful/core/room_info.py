@@ -16,6 +16,8 @@ class RoomInfo:
     departure_timeout_s: int = 20
     max_participants: int = 0
     """0 is no limit of its own."""
+    loudest: int = 0
+    """So many voices are sent on, the loudest; 0 for all."""
     created_at_ms: int = 0
     participants: int = 0
     publishers: int = 0

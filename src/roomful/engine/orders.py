@@ -12,6 +12,7 @@ from roomful.core.effects import (
     EndDataTrack,
     EndTrack,
     HideTrack,
+    LimitVoices,
     MediaOrder,
     MoveMember,
     MuteTrack,
@@ -59,6 +60,8 @@ def native_order(room: str, order: MediaOrder) -> tuple[str, Fields]:
             return "remove_participant", {"participant": order.participant}
         case MoveMember():
             return "move_participant", {"participant": order.participant, "room": room}
+        case LimitVoices():
+            return "limit_voices", {"room": room, "count": order.count}
         case ShowTrack():
             return "show", {"track": order.track, "room": room}
         case HideTrack():

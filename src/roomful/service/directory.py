@@ -105,6 +105,7 @@ class Directory:
                 metadata=made.metadata,
                 empty_timeout_s=_or(made.empty_timeout_s, policy.empty_timeout_s),
                 departure_timeout_s=_or(made.departure_timeout_s, policy.departure_timeout_s),
+                loudest=_or(made.loudest, policy.loudest),
                 max_participants=_or(made.max_participants, policy.max_participants),
                 created_at_ms=self.clock.now_ms(),
                 mode=made.mode,

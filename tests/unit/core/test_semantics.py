@@ -20,6 +20,7 @@ from roomful.core.commands import (
     MediaQuality,
     Mute,
     Publish,
+    SetLoudest,
     SetSubscriptionRules,
     SetView,
     Speaking,
@@ -35,6 +36,7 @@ from roomful.core.effects import (
     AnnounceTrack,
     ChangeView,
     EndTrack,
+    LimitVoices,
     MuteTrack,
     ParticipantAborted,
     ParticipantJoined,
@@ -375,3 +377,13 @@ def test_counts_are_told_with_the_next_tick_and_recording_at_once() -> None:
     recorder = replace(Permission(), recorder=True, hidden=True)
     assert scene.join("rec", permission=recorder).told("ann", RoomChanged)[0].room.active_recording
     assert not scene.send(Leave("PA_rec", LeaveReason.CLIENT)).told("ann", RoomChanged)[0].room.active_recording
+
+
+def test_only_the_loudest_are_sent_on_where_a_room_asks_for_it() -> None:
+    room = Room(RoomInfo("RM_1", "hall", loudest=3), Policy())
+    assert LimitVoices(3) in room.start()
+    scene = Scene().send(SetLoudest(2))
+    assert scene.did(LimitVoices) == [LimitVoices(2)]
+    assert scene.room.info.loudest == 2
+    assert scene.send(SetLoudest(2)).out == []
+    assert not any(isinstance(one, LimitVoices) for one in Scene().room.start())

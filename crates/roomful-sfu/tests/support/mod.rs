@@ -170,7 +170,7 @@ impl World {
                 .map(str::to_owned)
                 .to_vec(),
             max_tracks: 8,
-            max_subscriptions: 64,
+            max_subscriptions: 512,
         };
         let mut world = Self {
             now,
@@ -479,6 +479,31 @@ impl World {
         payload: &[u8],
         marker: bool,
     ) {
+        let mut packet = self.seal(name, ssrc, pt, index, timestamp, extensions, payload, marker);
+        let path = Path {
+            local: self.server,
+            remote: self.clients[name].address,
+            protocol: Protocol::Udp,
+        };
+        let mut wire = Wire::default();
+        self.router.handle_packet(&path, &mut packet, self.now, &mut wire);
+        self.router.flush(self.now, &mut wire);
+        self.deliver(wire);
+        self.collect();
+    }
+
+    /// A media packet as a client sends it, not sent yet.
+    pub fn seal(
+        &mut self,
+        name: &str,
+        ssrc: u32,
+        pt: u8,
+        index: u64,
+        timestamp: u32,
+        extensions: &[(Extension, &[u8])],
+        payload: &[u8],
+        marker: bool,
+    ) -> Vec<u8> {
         let mut block = Block::default();
         for (extension, value) in extensions {
             block.push(ids().id(*extension).unwrap(), value);
@@ -496,16 +521,7 @@ impl World {
         let at = header.write(&block, &mut packet).unwrap();
         packet[at..at + payload.len()].copy_from_slice(payload);
         sender.protect_rtp(&mut packet, at, ssrc, index).unwrap();
-        let path = Path {
-            local: self.server,
-            remote: client.address,
-            protocol: Protocol::Udp,
-        };
-        let mut wire = Wire::default();
-        self.router.handle_packet(&path, &mut packet, self.now, &mut wire);
-        self.router.flush(self.now, &mut wire);
-        self.deliver(wire);
-        self.collect();
+        packet
     }
 
     /// A client sends RTCP.
