@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from roomful.app import Roomful as Roomful
     from roomful.auth.grant import Grant as Grant
     from roomful.auth.grant import VideoGrant as VideoGrant
+    from roomful.client.room import connect as connect
     from roomful.config.settings import Settings as Settings
     from roomful.core.errors import Denied as Denied
     from roomful.core.errors import RoomfulError as RoomfulError
@@ -24,10 +25,11 @@ _HOMES = {
     "Settings": "roomful.config.settings",
     "Denied": "roomful.core.errors",
     "RoomfulError": "roomful.core.errors",
+    "connect": "roomful.client.room",
 }
 
 __all__ = [
-    "Denied", "Grant", "Roomful", "RoomfulError", "Settings", "VideoGrant", "__version__",
+    "Denied", "Grant", "Roomful", "RoomfulError", "Settings", "VideoGrant", "__version__", "connect",
 ]  # fmt: skip
 
 try:

@@ -285,6 +285,7 @@ class RTCPeerConnection(EventTarget):
         self._peers.native.add_transceiver(self._peer, key, kind, sends, receives, list(codecs), stream, number)
         self._next_transceiver += 1
         made = self._transceiver(key, kind, direction)
+        made.sender.id = number
         if source is not None:
             made.sender.replaceTrack(source)
         return made

@@ -174,6 +174,8 @@ class RTCRtpSender(EventTarget):
     def __init__(self, kind: Kind, send: Callable[[bytes, int], None]) -> None:
         super().__init__()
         self.kind: Kind = kind
+        self.id = ""
+        """Of the track, as descriptions have it (`a=msid`)."""
         self.codec: str | None = None
         """`opus`, `vp8` or `h264`, once both sides agreed and we may send."""
         self.track: Source | None = None
