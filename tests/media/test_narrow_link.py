@@ -127,11 +127,13 @@ async def test_a_browser_keeps_seeing_when_its_link_narrows(tmp_path: Path) -> N
             link.narrow(NARROW_KBIT)
             narrow: list[dict[str, float]] = []
             end = time.monotonic() + 60
-            while time.monotonic() < end and not (narrow and narrow[0]["width"] < top):
-                narrow = await _watch(bob, 5)
+            while time.monotonic() < end and not (narrow and narrow[-1]["width"] < top):
+                narrow = await _watch(bob, 2)
+            report = f"{usual} a second, then " + "\n".join(map(str, narrow))
+            # A busy machine's encoder may give so little that the top layer fits again a little later.
+            assert narrow[-1]["width"] < top, report
             narrow = await _watch(bob, 15)
             report = f"{usual} a second, then " + "\n".join(map(str, narrow))
-            assert narrow[-1]["width"] < top, report
             # Of what the camera gives on this machine: it sees on, and is not stuck for longer than two looks.
             assert _rate(narrow) > usual / 3, report
             moved = [after["frames"] > before["frames"] for before, after in pairwise(narrow)]
@@ -139,6 +141,6 @@ async def test_a_browser_keeps_seeing_when_its_link_narrows(tmp_path: Path) -> N
             link.widen()
             end = time.monotonic() + 60
             wide = [*narrow]
-            while wide[-1]["width"] != top and time.monotonic() < end:
+            while wide[-1]["width"] < top and time.monotonic() < end:
                 wide += await _watch(bob, 1)
-            assert wide[-1]["width"] == top, wide
+            assert wide[-1]["width"] >= top, wide
