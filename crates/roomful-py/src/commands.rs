@@ -21,7 +21,7 @@ const DATA_KINDS: [(&str, DataKind); 3] = [
 ];
 
 /// Every name, in the stub's order; a test compares them with [`command`].
-pub const NAMES: [&str; 32] = [
+pub const NAMES: [&str; 33] = [
     "open_room",
     "close_room",
     "add_participant",
