@@ -31,7 +31,7 @@ impl Loss {
         self.lost += u32::from(lost);
     }
 
-    /// What got lost lately, whatever is to blame; `None` while too little is known.
+    /// What got lost lately, but for what a full queue lost; `None` while too little is known.
     pub fn share(&self) -> Option<f64> {
         self.smoothed
     }
@@ -44,8 +44,8 @@ impl Loss {
         self.recent.iter().copied().fold(MOST_OWN, f64::min)
     }
 
-    /// The share that is too much, when it is.
-    pub fn judge(&mut self, at: i64) -> Option<f64> {
+    /// The share that is too much, when it is. What a full queue loses (`queued`) ends with the queue, and is not told as the path's.
+    pub fn judge(&mut self, at: i64, queued: bool) -> Option<f64> {
         if self.total < PACKETS || at - self.judged_at < EVERY_US {
             return None;
         }
@@ -54,8 +54,13 @@ impl Loss {
         let chance = (share * (1.0 - share) / f64::from(self.total)).sqrt();
         (self.total, self.lost, self.judged_at) = (0, 0, at);
         // Loss that begins is believed at once, loss that ended after a while.
-        self.smoothed = Some(self.smoothed.map_or(share, |smoothed| {
-            smoothed + (share - smoothed) * if share > smoothed { 0.4 } else { 0.1 }
+        let told = if queued {
+            share.min(self.smoothed.unwrap_or(0.0))
+        } else {
+            share
+        };
+        self.smoothed = Some(self.smoothed.map_or(told, |smoothed| {
+            smoothed + (told - smoothed) * if told > smoothed { 0.4 } else { 0.1 }
         }));
         let own = self.own();
         if let Some(slot) = self.recent.get_mut(self.count % LASTING) {

@@ -157,7 +157,7 @@ impl Estimator {
             Usage::Over => Some(self.full_since.unwrap_or(at)),
             _ => None,
         };
-        let lost = self.loss.judge(at);
+        let lost = self.loss.judge(at, self.delay.whole_queue_ms() >= HELD_MS);
         match (usage, self.estimate) {
             (Usage::Over, Some(estimate)) if !self.exceeds(estimate) => {}
             (Usage::Over, Some(estimate)) => {
