@@ -275,7 +275,7 @@ class Bench:
             if name in ours:
                 at_least(f"{name}: packets per CPU-second", ours[name].rate, mark)
         for (name, who), result in self.results.items():
-            if who == "Janus" and name in ours:
+            if who == "Janus" and name in ours and result.scenario.media == "video":
                 at_least(f"{name}: times Janus", ours[name].rate / result.rate, 10)
         for name, result in ours.items():
             if result.scenario.media == "voice":
