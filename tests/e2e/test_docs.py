@@ -3,7 +3,8 @@
 The word after a block's language says how. `python server`: a whole program that serves. `python asgi`: a module whose `app`
 uvicorn serves. `python client`: a program that talks to a server in dev mode and ends. `python alone`: one that needs none. `python test`: a pytest file.
 `python hooks`: goes on after `roomful = Roomful(dev=True)`. Lines of `sh` that begin with roomful or make are checked against the
-commands and the Makefile. TOML and YAML are configuration. Blocks of other known languages are shown only.
+commands and the Makefile. TOML and YAML are configuration. `html page` is what the server above it serves
+to a browser (`test_games.py`). Blocks of other known languages are shown only.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def of(*languages: str) -> Any:
 def test_every_block_says_how_it_is_run() -> None:
     known = {
         "python server", "python asgi", "python client", "python whip", "python alone", "python test", "python hooks", "sh", "toml", "yaml",
+        "html page",
     }  # fmt: skip
     assert [block.place for block in blocks() if block.language not in known | SHOWN_ONLY] == []
 

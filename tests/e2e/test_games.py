@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -144,3 +145,19 @@ async def test_strangers_inputs_and_odd_values_harm_nobody(tmp_path: Path, chrom
         await page.wait_for_function("(tick) => arena.game.frame.tick > tick + 30", arg=tick)
         assert program.process.poll() is None
         await room.disconnect()
+
+
+async def test_the_page_of_the_how_to_plays_its_game(tmp_path: Path, chromium: Browser) -> None:
+    text = (ARENA.parents[1] / "docs" / "how-to" / "games.md").read_text()
+    server, page_text = (
+        next(iter(re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)))
+        for kind in ("python server", "html page")
+    )
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "index.html").write_text(page_text)
+    served = server.replace("raise SystemExit", 'roomful.files("/tag", "page")\nraise SystemExit')
+    with serving(served, tmp_path) as program:
+        page = await chromium.new_page()
+        await page.goto(f"{program.http}/tag/")
+        await page.wait_for_function(r"/^0: [1-9]\d/.test(document.body.textContent)")
+        await page.close()
