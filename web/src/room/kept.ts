@@ -44,7 +44,7 @@ function withOne(lines: readonly ChatLine[], { deleted, ...line }: KeptLine): re
   return later < 0 ? withLine(lines, line) : lines.toSpliced(later, 0, line)
 }
 
-const bearer = (token: string): HeadersInit => ({ Authorization: `Bearer ${token}` })
+const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` })
 
 /** The newest messages. Raises ApiError. */
 export async function history(token: string, own: string): Promise<readonly KeptLine[]> {
