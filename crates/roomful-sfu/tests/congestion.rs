@@ -179,6 +179,21 @@ fn a_link_that_carries_no_layer_pauses_the_video_and_says_so() {
 }
 
 #[test]
+fn what_is_paused_comes_back_by_a_probe_and_not_by_patience() {
+    let mut call = Call::new();
+    call.link(5e6);
+    call.run(3);
+    call.link(35e3);
+    call.run(12);
+    assert_eq!(call.paused().last(), Some(&true));
+    call.link(600e3);
+    let wide = call.run(6);
+    let pictures = |got: &[usize; 3]| got[0] + got[1] / 2 + got[2] / 5;
+    assert!(wide[4..].iter().all(|got| pictures(got) >= 20), "{wide:?}");
+    assert_eq!(call.paused().last(), Some(&false));
+}
+
+#[test]
 fn a_limit_from_outside_holds_where_nothing_is_measured_and_ends() {
     let mut call = Call::new();
     call.run(2);

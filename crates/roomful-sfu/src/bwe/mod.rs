@@ -48,6 +48,8 @@ const FORGOTTEN: f64 = 1.1;
 const ROOM: f64 = 1.15;
 /// and nothing was full for so long.
 const CALM_US: i64 = 2_000_000;
+/// A connection that sent nothing with a number for so long is paused.
+const QUIET_US: i64 = 1_000_000;
 /// Without probes, a full path is tried again after so long, longer each time that fails.
 const TRY_AFTER_US: i64 = 8_000_000;
 const TRY_AT_MOST_US: i64 = 60_000_000;
@@ -76,6 +78,7 @@ pub struct Estimator {
     decreased_at: i64,
     updated_at: i64,
     feedback_at: Option<i64>,
+    sent_at: i64,
     try_after: i64,
 }
 
@@ -99,6 +102,7 @@ impl Estimator {
             decreased_at: 0,
             updated_at: 0,
             feedback_at: None,
+            sent_at: 0,
             try_after: TRY_AFTER_US,
         }
     }
@@ -118,6 +122,7 @@ impl Estimator {
     pub fn on_sent(&mut self, size: usize, now: Instant) {
         let at = self.micros(now);
         let size = size + DATAGRAM;
+        self.sent_at = at;
         self.sent.add(at, size);
         let mut modelled = 0;
         if let Some(estimate) = self.estimate {
@@ -278,16 +283,24 @@ impl Estimator {
             self.try_after = TRY_AFTER_US;
             return 0;
         }
-        let heard = self.feedback_at.is_some_and(|told| at - told < REMB_AFTER_US);
-        if !can_probe || !heard {
+        // Where nothing is sent, for all that is wanted is paused, nothing can be heard either.
+        let quiet = at - self.sent_at >= QUIET_US;
+        let heard = self
+            .feedback_at
+            .is_some_and(|told| at - told < REMB_AFTER_US || quiet);
+        if !can_probe || !heard || quiet {
             if calm >= self.try_after {
                 self.estimate = None;
                 self.try_after = (self.try_after * 2).min(TRY_AT_MOST_US);
+                return 0;
             }
-            return 0;
+            if !can_probe || !heard {
+                return 0;
+            }
         }
-        // A queue that drains would be measured along.
-        if calm < 500_000 || (!self.prober.runs() && self.delay.whole_queue_ms() >= HELD_MS) {
+        // A queue that drains would be measured along; of one that nothing was sent into for so long nothing is left.
+        let queued = !quiet && self.delay.whole_queue_ms() >= HELD_MS;
+        if calm < 500_000 || (!self.prober.runs() && queued) {
             return 0;
         }
         self.prober.padding(at, estimate, wanted * 1.3)
