@@ -74,16 +74,20 @@ async def test_a_server_that_is_gone_is_said_so(visitor: Visitor) -> None:
     assert await faults(page) == []
 
 
-async def test_where_relays_need_a_token_the_page_gets_one(visitor: Visitor) -> None:
+async def test_over_plain_http_the_page_names_its_origin_and_gets_relays(visitor: Visitor) -> None:
     page = await visitor.visit("/")
-    asked: list[str | None] = []
+    asked: list[tuple[str, str | None]] = []
     page.on(
         "request",
-        lambda request: asked.append(request.headers.get("authorization")) if "/ice-servers" in request.url else None,
+        lambda request: (
+            asked.append((request.method, request.headers.get("authorization")))
+            if "/ice-servers" in request.url
+            else None
+        ),
     )
 
-    # Over plain http a browser does not say that the page is the server's own, so that the first answer is no.
+    # Over plain http a browser does not say that the page is the server's own, but for a POST's Origin.
     await page.get_by_role("link", name="Does a call get through from here?").click()
     await judged(page)
     await expect(page.locator('[data-way="tcp"]')).to_have_attribute("data-state", "open")
-    assert [header is None for header in asked] == [True, False]
+    assert asked == [("POST", None)]

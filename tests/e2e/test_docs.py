@@ -10,9 +10,11 @@ to a browser (`test_games.py`). Blocks of other known languages are shown only.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 import shlex
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ import pytest
 from conftest import Server
 from programs import run, serving
 
-from roomful import Roomful
+from roomful import Roomful, RoomfulError
 from roomful.cli.arguments import parser_of
 from roomful.cli.main import COMMANDS
 from roomful.config.livekit_yaml import read_livekit_yaml
@@ -106,13 +108,21 @@ def test_a_test_passes(block: Block, tmp_path: Path) -> None:
     assert " passed" in run([sys.executable, "-m", "pytest", "-q", str(file)], tmp_path, within_s=120)
 
 
+class _Told(str):
+    """What a hook is told: a name, or what it reads of a room, a participant and a message."""
+
+    __slots__ = ()
+    name, identity, topic, payload = "hall-1", "nobody", "breakout", b"red"
+
+
 @of("python hooks")
 def test_a_piece_of_a_program_holds(block: Block) -> None:
     names: dict[str, Any] = {"roomful": Roomful(dev=True)}
     exec(compile(block.text, block.place, "exec"), names)
     for value in list(names.values()):
         if asyncio.iscoroutinefunction(value):
-            asyncio.run(value("nowhere", "nobody"))
+            with suppress(RoomfulError):  # the server does not run: what it asks for is not there
+                asyncio.run(value(*(_Told("nowhere") for _ in inspect.signature(value).parameters)))
 
 
 @of("sh")
