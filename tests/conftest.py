@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         functions = [one.func for definitions in item._fixtureinfo.name2fixturedefs.values() for one in definitions]
         if any(inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) for one in functions):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_native_thread_outlives_python() -> Iterator[None]:
+    """LiveKit's client in Python is one for a process. A thread of its that calls into an interpreter which is ending aborts
+    the process, so it ends before, once: whoever used it afterwards would wait for ever.
+    """
+    yield
+    module = sys.modules.get("livekit.rtc._ffi_client")
+    client = None if module is None else module.FfiClient._instance
+    if client is not None:
+        client._dispose()
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="session")

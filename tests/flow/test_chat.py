@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 from livekit import api, rtc
-from livekit.rtc._ffi_client import FfiClient
 
 from roomful import Roomful
 from roomful.app.parts import for_tests
@@ -24,16 +22,6 @@ pytestmark = [
     # PyJWT warns of the development secret's length, which is LiveKit's choice.
     pytest.mark.filterwarnings("ignore:The HMAC key is"),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_native_thread_outlives_python() -> Iterator[None]:
-    """A thread of the client's that calls into an interpreter which is ending aborts the process: it ends before."""
-    yield
-    client = FfiClient._instance
-    if client is not None:
-        client._dispose()
-        time.sleep(0.2)
 
 
 @asynccontextmanager
