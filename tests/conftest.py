@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+# Hypothesis' plugin would import it at the very end of a run, where CPython 3.11 can fail ("AST constructor recursion depth mismatch").
+import hypothesis  # noqa: F401
 import postgres as pg
 import pytest
 import pytest_asyncio
